@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{shared,agent,coordinator,deploy,test}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**', 'test/kernel/**'],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+});
