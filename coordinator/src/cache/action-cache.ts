@@ -1,0 +1,10 @@
+import type { Digest } from '@kbisect/shared/digest';
+import type { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+
+/** What came of an action: of building a commit by a recipe, of packing a reproducer. */
+export interface ActionCache {
+  /** The result of the action with this digest, or undefined when it is not known. */
+  get(action: Digest): Promise<ActionResult | undefined>;
+  /** Remembers a result; a later one for the same action takes its place. */
+  put(action: Digest, result: ActionResult): Promise<void>;
+}

@@ -1,0 +1,93 @@
+import { EventEmitter, once } from 'node:events';
+import { open, type RootDatabase } from 'lmdb';
+import { KbisectError, systemCode } from '@kbisect/shared/errors';
+import { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import { jobId, type JobId } from '@kbisect/shared/ids';
+import type { Journal } from './journal.js';
+
+type Key = [job: JobId, position: number];
+
+/** The journal in an LMDB file on this machine's disk. */
+export class EmbeddedJournal implements Journal {
+  readonly #db: RootDatabase<Buffer, Key>;
+  readonly #appended = new EventEmitter().setMaxListeners(0);
+
+  /** @param path the LMDB file, made when it is not there */
+  constructor(path: string) {
+    // Without overlapping sync a transaction resolves only when it is on the disk.
+    this.#db = open<Buffer, Key>({ path, encoding: 'binary', overlappingSync: false, compression: false });
+  }
+
+  async append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
+    const encoded = events.map((event) => Buffer.from(JobEvent.encode(event).finish()));
+    try {
+      await this.#db.transaction(() => {
+        const version = this.#version(job);
+        if (version !== expectedVersion) {
+          throw new KbisectError(
+            'failed-precondition',
+            `journal of job ${job} has ${version} events, not ${expectedVersion}: somebody else writes to it`,
+          );
+        }
+        encoded.forEach((bytes, n) => void this.#db.put([job, version + n], bytes));
+      });
+    } catch (error) {
+      if (systemCode(error) !== 'ENOSPC' && !/no space left|MAP_FULL/i.test(String(error))) throw error;
+      throw new KbisectError(
+        'resource-exhausted',
+        'the disk that holds the journal is full; free some space',
+        {
+          cause: error,
+        },
+      );
+    }
+    this.#appended.emit(job);
+  }
+
+  read(job: JobId, from = 0): JobEvent[] {
+    return [...this.#db.getRange({ start: [job, from], end: [job, Infinity] })].map(({ value }) =>
+      JobEvent.decode(value),
+    );
+  }
+
+  async *subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
+    let position = 0;
+    while (!signal.aborted) {
+      const events = this.read(job, position);
+      if (events.length === 0) {
+        // Nothing can be appended between the read above and this line: both are in one turn.
+        await once(this.#appended, job, { signal }).catch(() => undefined);
+        continue;
+      }
+      yield* events;
+      position += events.length;
+    }
+  }
+
+  jobs(): JobId[] {
+    const found: JobId[] = [];
+    let next = this.#firstJobAfter(undefined);
+    while (next !== undefined) {
+      found.push(next);
+      next = this.#firstJobAfter(next);
+    }
+    return found;
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+
+  #version(job: JobId): number {
+    for (const key of this.#db.getKeys({ start: [job, Infinity], end: [job, -1], reverse: true, limit: 1 })) {
+      return key[1] + 1;
+    }
+    return 0;
+  }
+
+  #firstJobAfter(job: JobId | undefined): JobId | undefined {
+    const range = job === undefined ? { limit: 1 } : { start: [job, Infinity] as Key, limit: 1 };
+    for (const key of this.#db.getKeys(range)) return jobId(key[0]);
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import { jobId } from '@kbisect/shared/ids';
+import { EmbeddedJournal } from './embedded-journal.js';
+import type { Journal } from './journal.js';
+
+const engines: { name: string; open: (directory: string) => Journal }[] = [
+  { name: 'embedded', open: (directory) => new EmbeddedJournal(join(directory, 'journal.mdb')) },
+];
+
+const job = jobId('a1');
+const judged = (n: number): JobEvent => ({
+  at: new Date(1000 * n),
+  fact: {
+    $case: 'judged',
+    value: { commit: n.toString(16).padStart(40, '0'), verdict: Verdict.VERDICT_OLD, reason: `no ${n}` },
+  },
+});
+
+describe.each(engines)('the $name journal', ({ open }) => {
+  let directory: string;
+  let journal: Journal;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'kbisect-journal-'));
+    journal = open(directory);
+  });
+  afterEach(async () => {
+    await journal.close();
+    await rm(directory, { recursive: true });
+  });
+
+  it('gives back what was appended, in order, also after it was opened again', async () => {
+    await journal.append(job, 0, [judged(0), judged(1)]);
+    await journal.append(job, 2, [judged(2)]);
+    await journal.close();
+    journal = open(directory);
+    expect(journal.read(job)).toEqual([judged(0), judged(1), judged(2)]);
+    expect(journal.read(job, 2)).toEqual([judged(2)]);
+  });
+
+  it('keeps the streams of jobs apart and lists them', async () => {
+    await journal.append(jobId('a'), 0, [judged(1)]);
+    await journal.append(jobId('a-1'), 0, [judged(2)]);
+    await journal.append(jobId('b'), 0, [judged(3)]);
+    expect(journal.jobs()).toEqual(['a', 'a-1', 'b']);
+    expect(journal.read(jobId('a'))).toEqual([judged(1)]);
+    expect(journal.read(jobId('c'))).toEqual([]);
+  });
+
+  it('refuses a writer that has not seen the latest event, and writes nothing of it', async () => {
+    await journal.append(job, 0, [judged(0)]);
+    await expect(journal.append(job, 0, [judged(1), judged(2)])).rejects.toMatchObject({
+      code: 'failed-precondition',
+    });
+    expect(journal.read(job)).toEqual([judged(0)]);
+  });
+
+  it('lets one of two rival writers win', async () => {
+    const results = await Promise.allSettled([
+      journal.append(job, 0, [judged(1)]),
+      journal.append(job, 0, [judged(2)]),
+    ]);
+    expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(journal.read(job)).toHaveLength(1);
+  });
+
+  it('hands a subscriber the past, then the present, until it leaves', async () => {
+    await journal.append(job, 0, [judged(0)]);
+    const leave = new AbortController();
+    const seen: JobEvent[] = [];
+    const subscriber = (async () => {
+      for await (const event of journal.subscribe(job, leave.signal)) {
+        seen.push(event);
+        if (seen.length === 3) leave.abort();
+      }
+    })();
+    await journal.append(job, 1, [judged(1)]);
+    await journal.append(job, 2, [judged(2)]);
+    await subscriber;
+    expect(seen).toEqual([judged(0), judged(1), judged(2)]);
+  });
+});

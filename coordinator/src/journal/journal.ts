@@ -1,0 +1,27 @@
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobId } from '@kbisect/shared/ids';
+
+/**
+ * The farm's memory: one append-only stream of events for each job. Whatever is acknowledged survives the
+ * loss of power; a job's state is the replay of its stream and nothing else.
+ */
+export interface Journal {
+  /**
+   * Adds events to a job's stream and resolves when they are durable.
+   * @param expectedVersion number of events that the stream must have now
+   * @throws KbisectError `failed-precondition` when it has another number, `resource-exhausted` when the disk
+   *   is full; nothing is written then
+   */
+  append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void>;
+
+  /** The job's events from position `from` (0 is the first) to the present end. */
+  read(job: JobId, from?: number): JobEvent[];
+
+  /** The job's events from its first, then each new one as it becomes durable, until the signal is aborted. */
+  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent>;
+
+  /** All jobs that have a stream, oldest id first. */
+  jobs(): JobId[];
+
+  close(): Promise<void>;
+}
