@@ -1,0 +1,81 @@
+import type { CommitGraph, CommitIndex } from './graph.js';
+
+/** Culprits that stand for the whole posterior, and their shares of it (which add up to 1). */
+export interface Hypotheses {
+  readonly culprits: Int32Array;
+  readonly shares: Float64Array;
+}
+
+/**
+ * Draws at most about 2 x `limit` culprits from the posterior. Up to `limit` candidates stand for themselves;
+ * of more, those with more than their share do, and the light ones are sampled evenly along topological order.
+ */
+export function drawHypotheses(weights: Float64Array, limit: number): Hypotheses {
+  let total = 0;
+  let support = 0;
+  for (const weight of weights) {
+    total += weight;
+    if (weight > 0) support++;
+  }
+  const step = total / limit;
+  const culprits: number[] = [];
+  const shares: number[] = [];
+  let carried = step / 2;
+  for (let commit = 0; commit < weights.length; commit++) {
+    const weight = weights[commit]!;
+    if (weight === 0) continue;
+    let share = weight;
+    if (support > limit && weight < step) {
+      carried += weight;
+      if (carried < step) continue;
+      carried -= step;
+      share = step;
+    }
+    culprits.push(commit);
+    shares.push(share);
+  }
+  const drawn = shares.reduce((sum, share) => sum + share, 0);
+  return { culprits: Int32Array.from(culprits), shares: Float64Array.from(shares, (share) => share / drawn) };
+}
+
+/** Which hypotheses are ancestors of each commit: a row of bytes per commit, a bit per hypothesis. */
+export class Ancestors {
+  readonly width: number;
+  readonly bytes: Uint8Array;
+
+  constructor(
+    readonly graph: CommitGraph,
+    { culprits }: Hypotheses,
+  ) {
+    const words = Math.max(1, Math.ceil(culprits.length / 32));
+    const rows = new Uint32Array(graph.size * words);
+    this.width = 4 * words;
+    this.bytes = new Uint8Array(rows.buffer);
+    culprits.forEach((commit, bit) => (this.bytes[commit * this.width + (bit >> 3)]! |= 1 << (bit & 7)));
+    for (let commit = 0; commit < graph.size; commit++) {
+      const to = commit * words;
+      for (let i = graph.offsets[commit]!; i < graph.offsets[commit + 1]!; i++) {
+        const from = graph.parentList[i]! * words;
+        for (let word = 0; word < words; word++) rows[to + word]! |= rows[from + word]!;
+      }
+    }
+  }
+
+  /** Whether two commits have the same hypotheses among their ancestors. */
+  same(one: CommitIndex, other: CommitIndex): boolean {
+    const { bytes, width } = this;
+    for (let i = one * width, j = other * width, end = i + width; i < end; i++, j++) {
+      if (bytes[i] !== bytes[j]) return false;
+    }
+    return true;
+  }
+
+  /** A number that is equal for equal rows (FNV-1a over the row's bytes). */
+  hash(commit: CommitIndex): number {
+    let hash = 0x811c9dc5;
+    for (let i = commit * this.width, end = i + this.width; i < end; i++) {
+      hash = Math.imul(hash ^ this.bytes[i]!, 0x01000193);
+    }
+    return hash >>> 0;
+  }
+}
