@@ -1,0 +1,200 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { Clock } from '@kbisect/shared/clock';
+import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import type {
+  Progress_Phase} from '@kbisect/shared/gen/kbisect/v1/session';
+import {
+  type AgentMessage,
+  type AgentSessionClient,
+  type Capabilities,
+  type CoordinatorMessage,
+  type LeaseRef,
+  type Offer,
+  type Task,
+  type TaskResult,
+} from '@kbisect/shared/gen/kbisect/v1/session';
+import type { Logger } from '@kbisect/shared/log';
+import { Backoff } from './backoff.js';
+import { Outbox, type Result } from './outbox.js';
+
+/** The version of the session protocol that this agent speaks. */
+export const PROTOCOL = 1;
+
+/** How a task ends, as its worker sees it. */
+export type TaskEnd = NonNullable<TaskResult['end']>;
+
+/** What a worker may say while it works. */
+export interface Report {
+  progress(phase: Progress_Phase, fraction: number): void;
+  console(data: Uint8Array): void;
+  result(result: Exclude<Result, { $case: 'task' }>): void;
+}
+
+/** Does tasks, one for each call; a slot is its own. */
+export interface Worker {
+  /** Resolves with how the task ended; when the signal is aborted it stops soon and what it gives is ignored. */
+  work(task: Task, gitUrl: string, report: Report, signal: AbortSignal): Promise<TaskEnd>;
+}
+
+/** What an agent says of itself. */
+export interface Identity {
+  readonly name: string;
+  readonly incarnation: string;
+  readonly slots: number;
+  readonly labels: Record<string, string>;
+  readonly capabilities: Capabilities;
+}
+
+type Stream = ClientDuplexStream<AgentMessage, CoordinatorMessage>;
+
+/**
+ * An agent's side of the conversation. It connects, says hello with all that it works on, takes offers, and
+ * connects again whenever the stream breaks; work goes on meanwhile and its results wait in the outbox.
+ */
+export class Session {
+  readonly #outbox = new Outbox();
+  readonly #tasks = new Map<string, AbortController>();
+  #stream: Stream | undefined;
+  #gitUrl = '';
+  #draining = false;
+
+  constructor(
+    private readonly client: AgentSessionClient,
+    private readonly identity: Identity,
+    private readonly worker: Worker,
+    private readonly clock: Clock,
+    private readonly log: Logger,
+  ) {}
+
+  /**
+   * Serves until the signal is aborted; its tasks are then stopped.
+   * @throws KbisectError `failed-precondition` when the coordinator will never take this agent
+   */
+  async serve(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff();
+    try {
+      while (!signal.aborted) {
+        if (await this.#converse(signal)) backoff.reset();
+        await this.clock.sleep(backoff.next(), signal).catch(() => undefined);
+      }
+    } finally {
+      for (const task of this.#tasks.values()) task.abort();
+    }
+  }
+
+  /** Takes no more offers; resolves when the last task is done and acknowledged. */
+  drain(): void {
+    this.#draining = true;
+    this.#send({ $case: 'drain', value: {} });
+  }
+
+  /** One connection, from hello to its end; gives whether the coordinator welcomed us. */
+  async #converse(signal: AbortSignal): Promise<boolean> {
+    const ended = new AbortController();
+    const stream = this.client.connect();
+    this.#stream = stream;
+    const hangUp = () => stream.cancel();
+    signal.addEventListener('abort', hangUp, { once: true });
+    let welcomed = false;
+    this.#send({
+      $case: 'hello',
+      value: { ...this.identity, leases: this.#outbox.leases(), protocol: PROTOCOL },
+    });
+    try {
+      for await (const { kind } of stream as AsyncIterable<CoordinatorMessage>) {
+        switch (kind?.$case) {
+          case 'welcome':
+            welcomed = true;
+            this.#gitUrl = kind.value.gitUrl;
+            this.log.info({ gitUrl: this.#gitUrl }, 'connected');
+            for (const message of this.#outbox.unacknowledged()) this.#send(message);
+            if (this.#draining) this.drain();
+            void this.#heartbeats(Math.max(1, kind.value.heartbeatSeconds) * 1000, ended.signal);
+            break;
+          case 'offer':
+            this.#offered(kind.value);
+            break;
+          case 'cancel':
+            if (kind.value.lease) this.#cancel(kind.value.lease);
+            break;
+          case 'ack':
+            if (kind.value.lease) this.#outbox.acknowledge(kind.value.lease, kind.value.seq);
+            break;
+          case undefined:
+            break; // a message of a later version
+        }
+      }
+      this.log.info('the coordinator ended the session');
+    } catch (error) {
+      if (!signal.aborted) this.log.warn({ reason: messageOf(error) }, 'no connection to the coordinator');
+    } finally {
+      ended.abort();
+      signal.removeEventListener('abort', hangUp);
+      this.#stream = undefined;
+      stream.cancel();
+    }
+    return welcomed;
+  }
+
+  /** Tells the coordinator, again and again, what is worked on. */
+  async #heartbeats(everyMs: number, until: AbortSignal): Promise<void> {
+    while (!until.aborted) {
+      this.#send({ $case: 'heartbeat', value: { leases: this.#outbox.leases() } });
+      await this.clock.sleep(everyMs, until).catch(() => undefined);
+    }
+  }
+
+  #offered(offer: Offer): void {
+    const { lease, task } = offer;
+    if (lease === undefined || task === undefined) return;
+    this.#outbox.open(lease);
+    if (this.#tasks.size >= this.identity.slots) {
+      this.#result(lease, {
+        $case: 'task',
+        value: { end: { $case: 'failed', value: { reason: 'no free slot' } } },
+      });
+      return;
+    }
+    this.#send({ $case: 'accept', value: { lease } });
+    const abort = new AbortController();
+    this.#tasks.set(lease.lease, abort);
+    void this.#work(lease, task, abort.signal);
+  }
+
+  /** Owns its promise: however the task ends, the coordinator is told, unless it withdrew the lease. */
+  async #work(lease: LeaseRef, task: Task, signal: AbortSignal): Promise<void> {
+    const report: Report = {
+      progress: (phase, fraction) => this.#send({ $case: 'progress', value: { lease, phase, fraction } }),
+      console: (data) => this.#send({ $case: 'console', value: { lease, data: Buffer.from(data) } }),
+      result: (result) => this.#result(lease, result),
+    };
+    let end: TaskEnd;
+    try {
+      end = await this.worker.work(task, this.#gitUrl, report, signal);
+    } catch (error) {
+      if (!signal.aborted) this.log.error({ err: error, ...lease }, 'a task failed');
+      end = { $case: 'failed', value: { reason: messageOf(error) } };
+    }
+    this.#tasks.delete(lease.lease);
+    this.log.info(
+      { ...lease, commit: task.commit, end: signal.aborted ? 'withdrawn' : end.$case },
+      'task ended',
+    );
+    this.#result(lease, { $case: 'task', value: { end } });
+  }
+
+  #cancel(lease: LeaseRef): void {
+    this.#outbox.drop(lease);
+    this.#tasks.get(lease.lease)?.abort(new KbisectError('cancelled', 'the coordinator withdrew the lease'));
+  }
+
+  #result(lease: LeaseRef, result: Result): void {
+    const message = this.#outbox.add(lease, result);
+    if (message) this.#send(message);
+  }
+
+  /** Sends now or not at all: what must arrive is in the outbox. */
+  #send(kind: NonNullable<AgentMessage['kind']>): void {
+    this.#stream?.write({ kind });
+  }
+}

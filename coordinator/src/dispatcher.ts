@@ -1,0 +1,163 @@
+import { EventEmitter } from 'node:events';
+import type { Clock } from '@kbisect/shared/clock';
+import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { AgentName, JobId } from '@kbisect/shared/ids';
+import type { Logger } from '@kbisect/shared/log';
+import type { Journal } from './journal/journal.js';
+import type { Farm } from './scheduler/farm.js';
+import { type Effect, type Input, type Output } from './scheduler/farm.js';
+import type { Range } from './scheduler/job.js';
+
+/** Sends to an agent that is connected now. */
+export interface AgentLine {
+  send(message: NonNullable<CoordinatorMessage['kind']>): void;
+}
+
+/** What the dispatcher does its I/O with. */
+export interface Surroundings {
+  readonly journal: Journal;
+  readonly readRange: (spec: JobSpec, signal: AbortSignal) => Promise<Range>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ends the daemon: what is in memory and what is in the journal have come apart. */
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * The shell around the pure scheduler: it writes down the events that come out of it, and only when they are
+ * durable does what it asks for. Inputs are taken in the order in which they are posted.
+ */
+export class Dispatcher {
+  /** Emits a job's id when what its agents do has changed. */
+  readonly activity = new EventEmitter().setMaxListeners(0);
+  readonly #lines = new Map<AgentName, AgentLine>();
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(
+    readonly farm: Farm,
+    private readonly surroundings: Surroundings,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Takes up every job in the journal where it stood. */
+  resume(): void {
+    const { journal, clock, log } = this.surroundings;
+    for (const job of journal.jobs()) this.farm.replay(job, journal.read(job), clock.now());
+    const effects = this.farm.resume();
+    log.info({ jobs: this.farm.jobs.size, running: effects.length }, 'journal read');
+    for (const effect of effects) this.#perform(effect);
+  }
+
+  /** From now on the agent is spoken to on this line (or on none); gives the one it had before. */
+  connect(agent: AgentName, line: AgentLine | undefined): AgentLine | undefined {
+    const previous = this.#lines.get(agent);
+    if (line) this.#lines.set(agent, line);
+    else this.#lines.delete(agent);
+    return previous;
+  }
+
+  /** Forgets a line, unless another one took its place. */
+  disconnect(agent: AgentName, line: AgentLine): void {
+    if (this.#lines.get(agent) === line) this.#lines.delete(agent);
+  }
+
+  /**
+   * Hands an input to the scheduler; resolves when all that follows from it is durable and done.
+   * @throws KbisectError when the input is refused
+   */
+  async post(input: Input): Promise<void> {
+    const output = this.farm.handle(input, this.surroundings.clock.now());
+    if ('job' in input) this.activity.emit(input.job);
+    else if (input.kind === 'progress') this.#announce(input.progress.lease?.lease);
+    const done = this.#tail.then(() => this.#settle(output));
+    this.#tail = done.catch(() => undefined);
+    await done;
+  }
+
+  /** Resolves when all that was posted so far is durable and done. */
+  async settled(): Promise<void> {
+    await this.#tail;
+  }
+
+  async #settle(output: Output): Promise<void> {
+    const appends = [...output.appends];
+    const { fail } = this.surroundings;
+    try {
+      await Promise.all(
+        appends.map(([job, { expectedVersion, events }]) => this.#append(job, expectedVersion, events)),
+      );
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+    for (const [job] of appends) this.activity.emit(job);
+    for (const effect of output.effects) this.#perform(effect);
+  }
+
+  /** While the disk is full everything waits, and nothing is lost or acknowledged. */
+  async #append(job: JobId, version: number, events: Parameters<Journal['append']>[2]): Promise<void> {
+    const { journal, clock, log } = this.surroundings;
+    for (;;) {
+      try {
+        await journal.append(job, version, events);
+        return;
+      } catch (error) {
+        if (!(error instanceof KbisectError) || error.code !== 'resource-exhausted') throw error;
+        log.error({ job, err: error }, 'the journal cannot be written; trying again until it can');
+        await clock.sleep(1000, this.signal);
+      }
+    }
+  }
+
+  #perform(effect: Effect): void {
+    const { log } = this.surroundings;
+    switch (effect.kind) {
+      case 'offer':
+        log.info(
+          { agent: effect.agent, job: effect.task.job, commit: effect.task.commit, ...effect.lease },
+          'offer',
+        );
+        this.#lines
+          .get(effect.agent)
+          ?.send({ $case: 'offer', value: { lease: effect.lease, task: effect.task } });
+        return;
+      case 'withdraw':
+        log.info({ agent: effect.agent, ...effect.lease }, 'withdraw');
+        this.#lines.get(effect.agent)?.send({ $case: 'cancel', value: { lease: effect.lease } });
+        return;
+      case 'acknowledge':
+        this.#lines
+          .get(effect.agent)
+          ?.send({ $case: 'ack', value: { lease: effect.lease, seq: effect.seq } });
+        return;
+      case 'read-range':
+        void this.#readRange(effect.job, effect.spec);
+        return;
+    }
+  }
+
+  /** Owns its promise: whatever happens becomes an input. */
+  async #readRange(job: JobId, spec: JobSpec): Promise<void> {
+    const { readRange, log } = this.surroundings;
+    try {
+      let input: Input;
+      try {
+        input = { kind: 'range', job, range: await readRange(spec, this.signal) };
+      } catch (error) {
+        if (this.signal.aborted) return;
+        input = { kind: 'range-unreadable', job, reason: messageOf(error) };
+      }
+      await this.post(input);
+    } catch (error) {
+      log.error({ job, err: error }, 'the range was read, but the job could not take it in');
+    }
+  }
+
+  #announce(lease: string | undefined): void {
+    for (const known of this.farm.leases.values()) {
+      if (known.id === lease) this.activity.emit(known.job);
+    }
+  }
+}

@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { systemClock } from '@kbisect/shared/clock';
+import { lockDirectory } from '@kbisect/shared/directory-lock';
+import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import {
+  ActionCacheService,
+  ContentAddressableStorageService,
+} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import { ByteStreamService } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { FarmService } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { AgentSessionService } from '@kbisect/shared/gen/kbisect/v1/session';
+import { createLog } from '@kbisect/shared/log';
+import { CompleteActionCache } from './cache/complete-action-cache.js';
+import { DiskActionCache } from './cache/disk-action-cache.js';
+import { DiskBlobStore } from './cache/disk-blob-store.js';
+import { readConfig } from './config.js';
+import { Dispatcher } from './dispatcher.js';
+import { httpDoor } from './http/door.js';
+import { EmbeddedJournal } from './journal/embedded-journal.js';
+import { Repository } from './repository.js';
+import { actionService, byteStreamService, storageService } from './rpc/cache-service.js';
+import { farmService } from './rpc/farm-service.js';
+import { LiveConsoles } from './rpc/live-consoles.js';
+import { sessionService } from './rpc/session-service.js';
+import { Farm } from './scheduler/farm.js';
+
+export interface CoordinatorOptions {
+  /** Directory of everything that the coordinator keeps. */
+  readonly state: string;
+  /** Where gRPC is served, `host:port`; port 0 takes a free one. */
+  readonly listen: string;
+  /** Where HTTP is served, `host:port`; port 0 takes a free one. */
+  readonly http: string;
+  /** JSON file with settings. */
+  readonly config?: string;
+}
+
+const VERSION = '0.1.0';
+const TICK_MS = 1000;
+const GRPC_OPTIONS = {
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  'grpc.max_send_message_length': 16 * 1024 * 1024,
+  // A peer that does not answer a ping is gone.
+  'grpc.keepalive_time_ms': 5000,
+  'grpc.keepalive_timeout_ms': 5000,
+};
+
+/**
+ * Runs a coordinator until the signal is aborted.
+ * @throws KbisectError when the state directory is in use, an address cannot be had, or the journal is broken
+ */
+export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
+  const log = createLog('coordinator');
+  const { timing } = await readConfig(options.config);
+  await mkdir(options.state, { recursive: true });
+  /** What was opened, to be closed in the opposite order. */
+  const opened: (() => Promise<void> | void)[] = [];
+  try {
+    // The state has one owner.
+    const lock = await lockDirectory(options.state);
+    opened.push(() => lock.close());
+
+    // What is kept.
+    const repository = await Repository.open(join(options.state, 'git'));
+    const blobs = await DiskBlobStore.open(join(options.state, 'cache'));
+    const actions = new CompleteActionCache(await DiskActionCache.open(join(options.state, 'cache')), blobs);
+    const journal = new EmbeddedJournal(join(options.state, 'journal.mdb'));
+    opened.push(() => journal.close());
+
+    // What decides, and the shell around it.
+    const broken = new AbortController();
+    const stop = AbortSignal.any([signal, broken.signal]);
+    const newId = () => randomBytes(5).toString('hex');
+    const dispatcher = new Dispatcher(
+      new Farm(timing, newId),
+      {
+        journal,
+        readRange: (spec, cancel) => repository.readRange(spec, cancel),
+        clock: systemClock,
+        log,
+        fail: (error) => broken.abort(error),
+      },
+      stop,
+    );
+    opened.push(() => dispatcher.settled());
+
+    // The doors.
+    const http = httpDoor(repository.git.directory, log);
+    opened.push(() => closeHttp(http));
+    const httpAddress = await listenHttp(http, options.http);
+    const gitUrl = `http://${httpAddress}/git`;
+    const grpc = new Server(GRPC_OPTIONS);
+    opened.push(() => grpc.forceShutdown());
+    const consoles = new LiveConsoles();
+    const parts = { dispatcher, journal, repository, consoles, newId, gitUrl, version: VERSION, log };
+    const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl };
+    grpc.addService(FarmService, farmService(parts));
+    grpc.addService(AgentSessionService, sessionService(dispatcher, consoles, welcome, log));
+    grpc.addService(ByteStreamService, byteStreamService(blobs, log));
+    grpc.addService(ContentAddressableStorageService, storageService(blobs, log));
+    grpc.addService(ActionCacheService, actionService(actions, log));
+
+    dispatcher.resume();
+    const grpcAddress = await listenGrpc(grpc, options.listen);
+    process.stdout.write(`kbisect coordinator: gRPC ${grpcAddress}, HTTP ${httpAddress}\n`);
+
+    await tick(dispatcher, stop);
+    log.info('stopping');
+    if (broken.signal.aborted) throw broken.signal.reason;
+  } finally {
+    for (const close of opened.reverse()) await close();
+  }
+}
+
+/** Lets the scheduler see time pass. */
+async function tick(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await dispatcher.post({ kind: 'tick' });
+    await systemClock.sleep(TICK_MS, signal).catch(() => undefined);
+  }
+}
+
+async function listenGrpc(server: Server, address: string): Promise<string> {
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error) reject(cannotListen('gRPC', address, error));
+      else resolve(bound);
+    });
+  });
+  return address.replace(/:\d+$/, `:${port}`);
+}
+
+async function listenHttp(server: HttpServer, address: string): Promise<string> {
+  const { hostname, port } = new URL(`http://${address}`);
+  server.listen({ host: hostname, port: Number(port || 80) });
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw cannotListen('HTTP', address, error);
+  }
+  return `${hostname}:${(server.address() as AddressInfo).port}`;
+}
+
+async function closeHttp(server: HttpServer): Promise<void> {
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+}
+
+function cannotListen(what: string, address: string, cause: unknown): KbisectError {
+  return new KbisectError('failed-precondition', `cannot serve ${what} on ${address}: ${messageOf(cause)}`, {
+    cause,
+  });
+}

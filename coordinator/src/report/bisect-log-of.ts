@@ -1,0 +1,42 @@
+import { JobState, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import { commitId, type CommitId } from '@kbisect/shared/ids';
+import type { Job } from '../scheduler/job.js';
+import { bisectLog, type BisectRecord } from '../search/bisectlog.js';
+import type { Reading } from '../search/search.js';
+import { termsOf } from './terms.js';
+
+const READINGS: Record<Verdict, Reading | undefined> = {
+  [Verdict.VERDICT_UNSPECIFIED]: undefined,
+  [Verdict.VERDICT_OLD]: 'old',
+  [Verdict.VERDICT_NEW]: 'new',
+  [Verdict.VERDICT_SKIP]: 'skip',
+};
+
+/** A job's `git bisect log`, as far as it has come. */
+export async function bisectLogOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<string> {
+  const olds = job.spec.olds.map(commitId);
+  const verdicts = [...job.verdicts].flatMap(([commit, verdict]) => {
+    const reading = READINGS[verdict];
+    return reading ? [{ commit, reading }] : [];
+  });
+  const record: BisectRecord = {
+    terms: termsOf(job.spec.mode),
+    olds,
+    new: commitId(job.spec.new),
+    firstParent: job.spec.firstParent,
+    pathspecs: job.spec.pathspecs,
+    verdicts,
+    result: resultOf(job),
+  };
+  const subjects = new Map<CommitId, string>();
+  const named = [record.new, ...olds, ...verdicts.map(({ commit }) => commit), ...job.candidates];
+  for (const commit of job.culprit ? [...named, job.culprit] : named)
+    subjects.set(commit, await subject(commit));
+  return bisectLog(record, (commit) => subjects.get(commit) ?? '');
+}
+
+function resultOf(job: Job): BisectRecord['result'] {
+  if (job.state === JobState.JOB_STATE_FOUND && job.culprit) return { kind: 'found', culprit: job.culprit };
+  if (job.state === JobState.JOB_STATE_AMBIGUOUS) return { kind: 'ambiguous', candidates: job.candidates };
+  return { kind: 'none' };
+}

@@ -1,0 +1,23 @@
+import type { Job as ProtoJob } from '@kbisect/shared/gen/kbisect/v1/farm';
+import type { CommitId } from '@kbisect/shared/ids';
+import type { Job } from '../scheduler/job.js';
+
+/** A job in short, as lists and `--json` show it. */
+export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<ProtoJob> {
+  const { id, spec, state, culprit, candidates, reason, builds, trials, cacheHits } = job;
+  return {
+    id,
+    title: spec.title,
+    spec,
+    state,
+    culprit: culprit ?? '',
+    culpritSubject: culprit ? await subject(culprit) : '',
+    candidates,
+    reason,
+    builds,
+    trials,
+    cacheHits,
+    seconds: (job.lastAt.getTime() - job.submittedAt.getTime()) / 1000,
+    candidatesLeft: job.remaining,
+  };
+}

@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { KbisectError } from '@kbisect/shared/errors';
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Git } from '@kbisect/shared/git';
+import { commitId, type CommitId } from '@kbisect/shared/ids';
+import { run } from '@kbisect/shared/process';
+import { RevListParser } from './search/graph.js';
+import type { Range } from './scheduler/job.js';
+
+/** A range of more commits than Linux has ever had is a mistake, or an attack. */
+const MAX_REV_LIST_BYTES = 1024 * 1024 * 1024;
+
+/** The coordinator's one bare repository: what clients push, agents fetch, and ranges are read from. */
+export class Repository {
+  private constructor(readonly git: Git) {}
+
+  static async open(directory: string): Promise<Repository> {
+    const git = await Git.initBare(directory);
+    const settings = {
+      'http.receivepack': 'true',
+      'uploadpack.allowAnySHA1InWant': 'true',
+      'receive.denyDeletes': 'true',
+      'receive.denyNonFastForwards': 'true',
+      // A push brings whole kernel histories: kept as the pack that it came in.
+      'receive.unpackLimit': '1',
+      'fetch.unpackLimit': '1',
+      'receive.autogc': 'false',
+      'gc.auto': '0',
+      'core.hooksPath': '/dev/null',
+      // Packs are sent as they are stored: agents wait for the transfer, not for a better compression.
+      'pack.window': '0',
+      'core.compression': '1',
+    };
+    for (const [name, value] of Object.entries(settings)) await git.text(['config', name, value]);
+    return new Repository(git);
+  }
+
+  /**
+   * Mirrors all branches and tags of a repository elsewhere and resolves revisions in it.
+   * @throws KbisectError `invalid-argument` when it cannot be fetched or has no such revision
+   */
+  async mirror(url: string, revisions: readonly string[], signal: AbortSignal): Promise<CommitId[]> {
+    const space = `refs/mirrors/${createHash('sha256').update(url).digest('hex').slice(0, 16)}`;
+    const refspecs = [`+refs/heads/*:${space}/heads/*`, `+refs/tags/*:${space}/tags/*`];
+    const args = ['-c', 'protocol.allow=never', ...PROTOCOLS, 'fetch', '--quiet', '--no-tags', '--prune'];
+    const done = await run(this.git.command([...args, '--', url, ...refspecs], { signal }));
+    if (done.status !== 0) {
+      throw new KbisectError('invalid-argument', `cannot fetch ${url}: ${done.stderr.trim().slice(-500)}`);
+    }
+    const resolved: CommitId[] = [];
+    for (const revision of revisions) resolved.push(await this.#resolve(space, revision));
+    return resolved;
+  }
+
+  /**
+   * Reads a job's range.
+   * @throws KbisectError `failed-precondition` when there is nothing to search: ends that are equal, unrelated,
+   *   or the wrong way round
+   */
+  async readRange(spec: JobSpec, signal: AbortSignal): Promise<Range> {
+    const olds = spec.olds.map(commitId);
+    const neu = commitId(spec.new);
+    for (const end of [neu, ...olds]) {
+      if (!(await this.git.hasCommit(end))) {
+        throw new KbisectError('not-found', `commit ${end} was not pushed to the coordinator`);
+      }
+    }
+    const mergeBases: CommitId[] = [];
+    for (const old of olds) {
+      if (old === neu)
+        throw new KbisectError('failed-precondition', `old and new are the same commit ${old}`);
+      const bases = await this.git.mergeBases(neu, [old]);
+      if (bases.length === 0) {
+        throw new KbisectError('failed-precondition', `old ${old} and new ${neu} have no history in common`);
+      }
+      if (bases.includes(neu)) {
+        throw new KbisectError(
+          'failed-precondition',
+          `new ${neu} is an ancestor of old ${old}: the ends are the wrong way round`,
+        );
+      }
+      for (const base of bases) if (!olds.includes(base) && !mergeBases.includes(base)) mergeBases.push(base);
+    }
+    const args = ['rev-list', '--topo-order', '--parents', ...(spec.firstParent ? ['--first-parent'] : [])];
+    args.push(neu, '--not', ...olds, '--', ...spec.pathspecs);
+    const parser = new RevListParser();
+    const done = await run(
+      this.git.command(args, {
+        signal,
+        maxOutput: MAX_REV_LIST_BYTES,
+        onOutput: (chunk) => parser.push(chunk),
+      }),
+    );
+    if (done.status !== 0) {
+      throw new KbisectError('failed-precondition', `git rev-list failed: ${done.stderr.trim().slice(-500)}`);
+    }
+    const graph = parser.end();
+    if (graph.size === 0) {
+      throw new KbisectError('failed-precondition', 'no commit between old and new touches the given paths');
+    }
+    return { graph, mergeBases };
+  }
+
+  async #resolve(space: string, revision: string): Promise<CommitId> {
+    for (const name of [`${space}/tags/${revision}`, `${space}/heads/${revision}`, revision]) {
+      try {
+        return await this.git.resolveCommit(name);
+      } catch (error) {
+        if (!(error instanceof KbisectError) || name === revision) throw error;
+      }
+    }
+    throw new KbisectError('invalid-argument', `unknown revision ${JSON.stringify(revision)}`);
+  }
+}
+
+/** Transports that reach other machines; no local files, no commands. */
+const PROTOCOLS = ['http', 'https', 'git', 'ssh'].flatMap((name) => ['-c', `protocol.${name}.allow=always`]);

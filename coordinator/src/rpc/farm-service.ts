@@ -1,0 +1,185 @@
+import { once } from 'node:events';
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { KbisectError } from '@kbisect/shared/errors';
+import type {
+  Agent as ProtoAgent,
+  FarmServer,
+  GetConsoleResponse_Console,
+  WatchRequest,
+  WatchResponse,
+} from '@kbisect/shared/gen/kbisect/v1/farm';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
+import type { Logger } from '@kbisect/shared/log';
+import type { Dispatcher } from '../dispatcher.js';
+import type { Journal } from '../journal/journal.js';
+import { bisectLogOf } from '../report/bisect-log-of.js';
+import { reportText } from '../report/report-text.js';
+import { summaryOf } from '../report/summary.js';
+import type { Repository } from '../repository.js';
+import type { Job } from '../scheduler/job.js';
+import { callSignal, streaming, unary } from './handler.js';
+import { checkJobSpec } from './job-spec.js';
+import type { LiveConsoles } from './live-consoles.js';
+
+/** What the farm's API is made from. */
+export interface FarmParts {
+  readonly dispatcher: Dispatcher;
+  readonly journal: Journal;
+  readonly repository: Repository;
+  readonly consoles: LiveConsoles;
+  readonly newId: () => string;
+  readonly gitUrl: string;
+  readonly version: string;
+  readonly log: Logger;
+}
+
+/** The API for people and their tools. */
+export function farmService(parts: FarmParts): FarmServer {
+  const { dispatcher, repository, log } = parts;
+  const { farm } = dispatcher;
+
+  const find = (text: string): Job => {
+    const job = farm.jobs.get(jobId(text));
+    if (job === undefined) throw new KbisectError('not-found', `there is no job ${text}; see 'kbisect jobs'`);
+    return job;
+  };
+  const subject = (commit: CommitId) => repository.git.subject(commit);
+
+  return {
+    getInfo: unary(log, () => ({ version: parts.version, gitUrl: parts.gitUrl })),
+
+    submit: unary(log, async (request, call) => {
+      let spec = checkJobSpec(request.spec);
+      if (request.repoUrl !== '') {
+        const signal = callSignal(call);
+        const [neu, ...olds] = await repository.mirror(request.repoUrl, [spec.new, ...spec.olds], signal);
+        spec = { ...spec, new: neu ?? '', olds };
+      }
+      spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
+      const job = jobId(parts.newId());
+      await dispatcher.post({ kind: 'submit', job, spec });
+      return { job };
+    }),
+
+    listJobs: unary(log, async () => ({
+      jobs: await Promise.all([...farm.jobs.values()].map((job) => summaryOf(job, subject))),
+    })),
+
+    getJob: unary(log, async (request) => summaryOf(find(request.job), subject)),
+
+    cancel: unary(log, async (request) => {
+      const job = find(request.job);
+      await dispatcher.post({ kind: 'cancel', job: job.id });
+      return summaryOf(job, subject);
+    }),
+
+    getLog: unary(log, async (request) => ({ log: await bisectLogOf(find(request.job), subject) })),
+
+    getReport: unary(log, async (request) => ({ text: await reportText(find(request.job), repository.git) })),
+
+    getConsole: unary(log, (request) => {
+      const job = find(request.job);
+      const commit = commitOf(job, request.commit);
+      const kept = parts.journal.read(job.id).flatMap((event) => consoleOf(event, commit) ?? []);
+      const live = job.liveLeases
+        .filter((lease) => lease.commit === commit)
+        .map(({ id, agent }) => ({
+          outcome: undefined,
+          blob: undefined,
+          agent,
+          live: parts.consoles.tail(id) ?? Buffer.alloc(0),
+        }));
+      return { commit, consoles: [...kept, ...live] };
+    }),
+
+    listAgents: unary(log, () => ({
+      agents: [...farm.agents.keys()].map((name) => agentView(dispatcher, name)),
+    })),
+
+    watch: streaming(log, async (call: ServerWritableStream<WatchRequest, WatchResponse>) => {
+      await watch(find(call.request.job), parts, call);
+    }),
+  };
+}
+
+/** Sends a job's events, and what its agents do in between; a slow watcher is sent the latest only. */
+async function watch(
+  job: Job,
+  { journal, dispatcher }: FarmParts,
+  call: ServerWritableStream<WatchRequest, WatchResponse>,
+): Promise<void> {
+  const signal = callSignal(call);
+  const send = async (kind: NonNullable<WatchResponse['kind']>) => {
+    if (!call.write({ kind })) await once(call, 'drain', { signal });
+  };
+  const events = async () => {
+    for await (const event of journal.subscribe(job.id, signal)) {
+      await send({ $case: 'event', value: event });
+      if (event.fact?.$case === 'ended') return;
+    }
+  };
+  const done = new AbortController();
+  const either = AbortSignal.any([signal, done.signal]);
+  const activity = async () => {
+    while (!either.aborted) {
+      for (const kind of activityOf(job.id, dispatcher)) await send(kind);
+      await once(dispatcher.activity, job.id, { signal: either }).catch(() => undefined);
+    }
+  };
+  const others = activity();
+  try {
+    await events();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    done.abort();
+    await others.catch(() => undefined); // the watcher went away
+  }
+  call.end();
+}
+
+function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse['kind']>[] {
+  const search = farm.jobs.get(job);
+  const slots = [...farm.agents.values()].reduce(
+    (sum, agent) => sum + (agent.connected ? agent.slots : 0),
+    0,
+  );
+  const activities = [...farm.leases.values()]
+    .filter((lease) => lease.job === job)
+    .map(({ agent, commit, phase, fraction }) => ({
+      $case: 'activity' as const,
+      value: { agent, commit, phase, fraction },
+    }));
+  const outlook = {
+    candidatesLeft: search?.remaining ?? 0,
+    expectedRounds: search?.expectedRounds(slots) ?? 0,
+  };
+  return [...activities, { $case: 'outlook', value: outlook }];
+}
+
+function agentView({ farm }: Dispatcher, name: string): ProtoAgent {
+  const agent = [...farm.agents.values()].find((known) => known.name === name);
+  if (agent === undefined) throw new KbisectError('not-found', `there is no agent ${name}`);
+  const work = [...farm.leases.values()]
+    .filter((lease) => lease.agent === agent.name)
+    .map(({ job, commit, phase, fraction }) => ({ job, commit, phase, fraction }));
+  const { labels, capabilities, slots, connected, draining } = agent;
+  return { name, labels: { ...labels }, capabilities, slots, connected, draining, work };
+}
+
+function consoleOf({ fact }: JobEvent, commit: CommitId): GetConsoleResponse_Console | undefined {
+  if (fact?.$case !== 'tried' || fact.value.commit !== commit || fact.value.console === undefined)
+    return undefined;
+  return { outcome: fact.value.outcome, blob: fact.value.console, live: Buffer.alloc(0), agent: '' };
+}
+
+function commitOf(job: Job, prefix: string): CommitId {
+  const known = new Set([...job.evidence.keys(), ...job.liveLeases.map((lease) => lease.commit)]);
+  const matches = [...known].filter((commit) => commit.startsWith(prefix));
+  const [only] = matches;
+  if (prefix !== '' && only !== undefined && matches.length === 1) return only;
+  const why =
+    matches.length > 1 ? `${matches.length} tested commits begin with` : 'no tested commit begins with';
+  throw new KbisectError('not-found', `${why} ${JSON.stringify(prefix)} in job ${job.id}`);
+}

@@ -1,0 +1,98 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { KbisectError } from '@kbisect/shared/errors';
+import { agentName, type AgentName } from '@kbisect/shared/ids';
+import type {
+  AgentMessage,
+  AgentSessionServer,
+  CoordinatorMessage,
+} from '@kbisect/shared/gen/kbisect/v1/session';
+import type { Logger } from '@kbisect/shared/log';
+import type { AgentLine, Dispatcher } from '../dispatcher.js';
+import type { LiveConsoles } from './live-consoles.js';
+import { streaming } from './handler.js';
+
+/** The version of the session protocol that this coordinator speaks. */
+export const PROTOCOL = 1;
+
+type Call = ServerDuplexStream<AgentMessage, CoordinatorMessage>;
+
+/** Agents' sessions: what an agent says becomes the scheduler's inputs, its effects go back on the same stream. */
+export function sessionService(
+  dispatcher: Dispatcher,
+  consoles: LiveConsoles,
+  welcome: { heartbeatSeconds: number; gitUrl: string },
+  log: Logger,
+): AgentSessionServer {
+  return {
+    connect: streaming(log, async (call: Call) => {
+      const messages = (call as AsyncIterable<AgentMessage>)[Symbol.asyncIterator]();
+      const first = await messages.next();
+      const hello = first.done ? undefined : first.value.kind;
+      if (hello?.$case !== 'hello')
+        throw new KbisectError('invalid-argument', 'a session begins with a hello');
+      if (hello.value.protocol !== PROTOCOL) {
+        throw new KbisectError(
+          'failed-precondition',
+          `this coordinator speaks protocol ${PROTOCOL}, the agent ${hello.value.protocol}; install the same version`,
+        );
+      }
+      const agent = agentName(hello.value.name);
+      const { incarnation } = hello.value;
+      const line: AgentLine = { send: (kind) => void call.write({ kind }) };
+      line.send({ $case: 'welcome', value: welcome });
+      // Offers may follow from the hello itself, so the line is there first; a refused hello gives it back.
+      const previous = dispatcher.connect(agent, line);
+      try {
+        await dispatcher.post({ kind: 'hello', hello: hello.value });
+      } catch (error) {
+        dispatcher.connect(agent, previous);
+        throw error;
+      }
+      log.info({ agent, incarnation, slots: hello.value.slots }, 'agent connected');
+      try {
+        for (let next = await messages.next(); !next.done; next = await messages.next()) {
+          await receive(agent, next.value, dispatcher, consoles);
+        }
+      } finally {
+        dispatcher.disconnect(agent, line);
+        log.info({ agent, incarnation }, 'agent gone');
+        await dispatcher.post({ kind: 'gone', agent, incarnation });
+      }
+      call.end();
+    }),
+  };
+}
+
+async function receive(
+  agent: AgentName,
+  { kind }: AgentMessage,
+  dispatcher: Dispatcher,
+  consoles: LiveConsoles,
+): Promise<void> {
+  switch (kind?.$case) {
+    case 'heartbeat':
+      return dispatcher.post({ kind: 'heartbeat', agent, leases: kind.value.leases });
+    case 'accept':
+      if (kind.value.lease) await dispatcher.post({ kind: 'accept', agent, lease: kind.value.lease });
+      return;
+    case 'progress':
+      return dispatcher.post({ kind: 'progress', agent, progress: kind.value });
+    case 'console':
+      consoles.append(kind.value.lease?.lease ?? '', kind.value.data);
+      return;
+    case 'build':
+      return dispatcher.post({ kind: 'build', agent, result: kind.value });
+    case 'trial':
+      consoles.forget(kind.value.lease?.lease ?? '');
+      return dispatcher.post({ kind: 'trial', agent, result: kind.value });
+    case 'task':
+      consoles.forget(kind.value.lease?.lease ?? '');
+      return dispatcher.post({ kind: 'task', agent, result: kind.value });
+    case 'drain':
+      return dispatcher.post({ kind: 'drain', agent });
+    case 'hello':
+      throw new KbisectError('invalid-argument', 'a second hello in one session');
+    case undefined:
+      return; // a message of a later version
+  }
+}

@@ -1,0 +1,186 @@
+import { Mode, type JobEvent, type JobSpec, type Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Hello, LeaseRef, Task, TaskResult } from '@kbisect/shared/gen/kbisect/v1/session';
+import { commitId, jobId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
+import { RevListParser } from '../search/graph.js';
+import { Farm, type Effect, type Input } from './farm.js';
+import type { Job, Range } from './job.js';
+import { DEFAULT_TIMING } from './timing.js';
+
+/** A commit id made from a number. */
+export function commit(n: number): CommitId {
+  return commitId((n + 1).toString(16).padStart(40, '0'));
+}
+
+/** A straight range of `size` commits: commit(1) .. commit(size), with commit(0) as the old end. */
+export function straightRange(size: number): Range {
+  const parser = new RevListParser();
+  for (let n = size; n >= 1; n--) parser.push(Buffer.from(`${commit(n)} ${commit(n - 1)}\n`));
+  return { graph: parser.end(), mergeBases: [] };
+}
+
+export function straightSpec(size: number, more: Partial<JobSpec> = {}): JobSpec {
+  return {
+    mode: Mode.MODE_REGRESSION,
+    olds: [commit(0)],
+    new: commit(size),
+    firstParent: false,
+    pathspecs: [],
+    runs: 1,
+    timeoutSeconds: 60,
+    test: { $case: 'run', value: { command: 'true' } },
+    title: 'a test',
+    ...more,
+  };
+}
+
+export const PASS: Outcome = { kind: { $case: 'pass', value: {} } };
+export const FAIL: Outcome = { kind: { $case: 'fail', value: {} } };
+
+/** What a test agent makes of a task: the outcome of its trials, or another end of the task. */
+export type Answer = Outcome | NonNullable<TaskResult['end']> | 'silence';
+
+interface Held {
+  agent: AgentName;
+  lease: LeaseRef;
+  task: Task;
+}
+
+/** A farm for tests: the real scheduler with its journal in a list, a clock that is set by hand, and agents that answer when told to. */
+export class Rig {
+  farm: Farm;
+  now = 1_000_000;
+  readonly journal = new Map<JobId, JobEvent[]>();
+  readonly held: Held[] = [];
+  /** Every commit that an agent was asked to test, in order. */
+  readonly tested: CommitId[] = [];
+  readonly effects: Effect[] = [];
+  readonly #ranges = new Map<JobId, Range>();
+  #ids = 0;
+
+  constructor() {
+    this.farm = this.#newFarm();
+  }
+
+  submit(name: string, spec: JobSpec, range: Range): Job {
+    const id = jobId(name);
+    this.#ranges.set(id, range);
+    this.send({ kind: 'submit', job: id, spec });
+    return this.job(name);
+  }
+
+  job(name: string): Job {
+    const job = this.farm.jobs.get(jobId(name));
+    if (job === undefined) throw new Error(`no job ${name}`);
+    return job;
+  }
+
+  hello(name: string, more: Partial<Hello> = {}): void {
+    this.send({
+      kind: 'hello',
+      hello: {
+        name,
+        incarnation: '1',
+        slots: 1,
+        labels: {},
+        capabilities: undefined,
+        leases: [],
+        protocol: 1,
+        ...more,
+      },
+    });
+  }
+
+  send(input: Input): void {
+    const output = this.farm.handle(input, this.now);
+    for (const [job, { expectedVersion, events }] of output.appends) {
+      const stream = this.journal.get(job) ?? [];
+      if (stream.length !== expectedVersion)
+        throw new Error(`journal has ${stream.length}, not ${expectedVersion}`);
+      this.journal.set(job, [...stream, ...events]);
+    }
+    this.#perform(output.effects);
+  }
+
+  /** Time passes, second by second. */
+  wait(seconds: number): void {
+    for (let n = 0; n < seconds; n++) {
+      this.now += 1000;
+      this.send({ kind: 'tick' });
+    }
+  }
+
+  /** The coordinator dies and starts again from its journal. */
+  restart(): void {
+    this.farm = this.#newFarm();
+    for (const [job, events] of this.journal) this.farm.replay(job, events, this.now);
+    this.#perform(this.farm.resume());
+  }
+
+  /** The agent whose task is `held[n]` answers. */
+  answer(n: number, answer: Answer): void {
+    const [held] = this.held.splice(n, 1);
+    if (held === undefined || answer === 'silence') return;
+    const { agent, lease, task } = held;
+    this.send({ kind: 'accept', agent, lease });
+    if ('kind' in answer) {
+      for (let seq = 0; seq < task.trials; seq++) {
+        const { commit } = task;
+        const result = {
+          lease,
+          seq,
+          commit,
+          outcome: answer,
+          console: undefined,
+          seconds: 1,
+          image: '',
+          initramfs: '',
+        };
+        this.send({ kind: 'trial', agent, result });
+      }
+      this.send({
+        kind: 'task',
+        agent,
+        result: { lease, seq: task.trials, end: { $case: 'done', value: {} } },
+      });
+    } else {
+      this.send({ kind: 'task', agent, result: { lease, seq: 0, end: answer } });
+    }
+  }
+
+  /** Agents answer, always the one whose turn `pick` says, until no one has a task. */
+  run(oracle: (commit: CommitId) => Answer, pick: (n: number) => number = () => 0): void {
+    for (let turn = 0; this.held.length > 0; turn++) {
+      if (turn > 100_000) throw new Error('the job never ends');
+      const n = pick(this.held.length);
+      this.answer(n, oracle(commitId(this.held[n]?.task.commit ?? '')));
+    }
+  }
+
+  #newFarm(): Farm {
+    return new Farm(DEFAULT_TIMING, () => `id${this.#ids++}`);
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      this.effects.push(effect);
+      switch (effect.kind) {
+        case 'read-range': {
+          const range = this.#ranges.get(effect.job);
+          if (range) this.send({ kind: 'range', job: effect.job, range });
+          break;
+        }
+        case 'offer':
+          this.tested.push(commitId(effect.task.commit));
+          this.held.push({ agent: effect.agent, lease: effect.lease, task: effect.task });
+          break;
+        case 'withdraw': {
+          const n = this.held.findIndex(({ lease }) => lease.lease === effect.lease.lease);
+          if (n >= 0) this.held.splice(n, 1);
+          break;
+        }
+        case 'acknowledge':
+          break;
+      }
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/** How long the scheduler waits for whom, in milliseconds. */
+export interface Timing {
+  /** How often an agent says which leases it works on. */
+  readonly heartbeatMs: number;
+  /** A lease not named in a heartbeat for so long is over, and its commit goes elsewhere. */
+  readonly leaseMs: number;
+  /** An offer not accepted for so long is withdrawn. */
+  readonly acceptMs: number;
+  /** The longest rest of an agent whose tasks keep failing; it begins at a second and doubles. */
+  readonly maxRestMs: number;
+}
+
+export const DEFAULT_TIMING: Timing = {
+  heartbeatMs: 3_000,
+  leaseMs: 15_000,
+  acceptMs: 10_000,
+  maxRestMs: 60_000,
+};
