@@ -1,0 +1,53 @@
+import type { Agent, ListAgentsResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { shortId } from '@kbisect/shared/ids';
+import { withConnection } from './connection.js';
+import { printable } from './printable.js';
+import { table } from './table.js';
+import { phaseWord } from './words.js';
+
+/** Lists the farm's agents and what they do. */
+export async function agents(coordinator: string, options: { readonly json?: boolean }): Promise<void> {
+  const { agents: all } = await withConnection(coordinator, (connection) =>
+    connection.call<ListAgentsResponse>((...rest) => connection.farm.listAgents({}, ...rest)),
+  );
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ agents: all.map(agentResult) })}\n`);
+    return;
+  }
+  if (all.length === 0) process.stderr.write("no agents yet; start one with 'kbisect agent'\n");
+  process.stdout.write(table(all.map(agentRow)));
+  for (const { name, capabilities } of all) {
+    for (const lack of capabilities?.missing ?? []) {
+      process.stderr.write(`${printable(name)}: ${printable(lack)}\n`);
+    }
+  }
+}
+
+function stateOf({ connected, draining }: Agent): 'away' | 'draining' | 'connected' {
+  if (!connected) return 'away';
+  return draining ? 'draining' : 'connected';
+}
+
+function agentRow(agent: Agent): string[] {
+  const { name, slots, work, capabilities, labels } = agent;
+  const made = capabilities ? `${capabilities.cpus} cpus, ${capabilities.accelerator}` : '';
+  const doing = work.map(({ job, commit, phase }) => `${phaseWord(phase)} ${shortId(commit)} for ${job}`);
+  return [
+    printable(name),
+    stateOf(agent),
+    `${work.length}/${slots} slots`,
+    printable(made),
+    printable(
+      Object.entries(labels)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(' '),
+    ),
+    printable(doing.join(', ') || 'idle'),
+  ];
+}
+
+function agentResult(agent: Agent): unknown {
+  const { name, slots, labels, capabilities, work } = agent;
+  const doing = work.map(({ phase, ...rest }) => ({ ...rest, phase: phaseWord(phase) }));
+  return { name, state: stateOf(agent), slots, labels, capabilities, work: doing };
+}

@@ -1,0 +1,43 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { InvalidArgumentError } from 'commander';
+
+/** A parser for a whole number between two bounds, both included. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+/** Takes `host:port`; IPv6 hosts in brackets. */
+export function address(text: string): string {
+  const port = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(text)?.[1];
+  if (port === undefined || Number(port) > 65_535) {
+    throw new InvalidArgumentError('It must be host:port, like 127.0.0.1:7420.');
+  }
+  return text;
+}
+
+/** Collects `--label KEY=VALUE` options. */
+export function label(text: string, before: Record<string, string>): Record<string, string> {
+  const [, key, value] = /^([A-Za-z0-9._-]{1,64})=(.{0,256})$/.exec(text) ?? [];
+  if (key === undefined || value === undefined) {
+    throw new InvalidArgumentError('It must be KEY=VALUE, like site=basement.');
+  }
+  return { ...before, [key]: value };
+}
+
+/** Takes a directory, relative to where the user is. */
+export function directory(text: string): string {
+  if (text === '') throw new InvalidArgumentError('It must be a directory.');
+  return resolve(text);
+}
+
+/** Where a farm keeps its state when the user does not say: `$XDG_STATE_HOME/kbisect`. */
+export function defaultState(): string {
+  return join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'kbisect');
+}

@@ -1,0 +1,158 @@
+import { basename, resolve } from 'node:path';
+import { KbisectError } from '@kbisect/shared/errors';
+import type { GetInfoResponse, SubmitRequest, SubmitResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Git } from '@kbisect/shared/git';
+import { commitId } from '@kbisect/shared/ids';
+import { uploadBlob } from './blob-transfer.js';
+import { withConnection, type Connection } from './connection.js';
+import { endsOf, type EndOptions, type Ends } from './ends.js';
+import { ExitStatus } from './exit-status.js';
+import { follow } from './follow.js';
+import { interruption } from './interruption.js';
+import { pushEnds, resolveEnds, type ResolvedEnds } from './local-repository.js';
+import { printable } from './printable.js';
+import type { Upload } from './reproducer.js';
+import { isRemote } from './repository-url.js';
+import { testOf, type TestOptions } from './test-spec.js';
+import { withFarmOfOwn } from './farm-of-own.js';
+
+export interface BisectOptions extends EndOptions, TestOptions {
+  readonly repo: string;
+  readonly firstParent?: boolean;
+  readonly pathspec?: readonly string[];
+  readonly runs: number;
+  readonly timeout?: number;
+  readonly detach?: boolean;
+  readonly json?: boolean;
+  readonly local?: boolean;
+  readonly agents: number;
+  readonly state?: string;
+}
+
+/** A job that was checked and only waits for a coordinator. */
+interface Order {
+  readonly spec: JobSpec;
+  readonly uploads: readonly Upload[];
+  /** The repository whose commits are to be pushed; none when the coordinator fetches it. */
+  readonly local: { readonly git: Git; readonly ends: ResolvedEnds } | undefined;
+  readonly repoUrl: string;
+}
+
+/**
+ * Submits a job and, unless it is to be left alone, follows it to its end.
+ * @param given which options with defaults the user named
+ * @throws KbisectError `invalid-argument` when the options do not make a job
+ */
+export async function bisect(
+  coordinator: string,
+  options: BisectOptions,
+  given: { readonly agents: boolean; readonly arch: boolean },
+): Promise<ExitStatus> {
+  checkFarmOptions(options, given.agents);
+  const interrupted = interruption();
+  const order = await orderOf(options, given.arch);
+  const json = options.json === true;
+  const subject = subjectsOf(order);
+  if (options.local) {
+    const { agents, state } = options;
+    return withFarmOfOwn({ agents, state }, interrupted, (connection, signal, onJob) =>
+      submit(connection, order, signal).then((job) => {
+        onJob(job);
+        return follow(connection, job, { json, subject }, signal);
+      }),
+    );
+  }
+  return withConnection(coordinator, async (connection) => {
+    const job = await submit(connection, order, interrupted);
+    if (options.detach) {
+      process.stdout.write(json ? `${JSON.stringify({ job })}\n` : `${job}\n`);
+      return ExitStatus.Found;
+    }
+    try {
+      return await follow(connection, job, { json, subject }, interrupted);
+    } catch (error) {
+      if (!interrupted.aborted) throw error;
+      throw new KbisectError(
+        'cancelled',
+        `job ${job} goes on; 'kbisect watch ${job}' follows it, 'kbisect cancel ${job}' stops it`,
+      );
+    }
+  });
+}
+
+function checkFarmOptions({ local, detach, state }: BisectOptions, agentsGiven: boolean): void {
+  if (local && detach) {
+    throw new KbisectError(
+      'invalid-argument',
+      '--detach and --local do not go together: the farm would be gone',
+    );
+  }
+  if (!local && (agentsGiven || state !== undefined)) {
+    const option = agentsGiven ? '--agents' : '--state';
+    throw new KbisectError('invalid-argument', `${option} is about a farm of the job's own: add --local`);
+  }
+}
+
+/** Reads and checks all that the options name, before any coordinator is asked. */
+async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Order> {
+  const ends = endsOf(options);
+  const { test, uploads } = await testOf(options, archGiven);
+  const spec = {
+    mode: ends.mode,
+    firstParent: options.firstParent === true,
+    pathspecs: [...(options.pathspec ?? [])],
+    runs: options.runs,
+    timeoutSeconds: options.timeout ?? 0, // the coordinator knows what suits the test
+    test,
+    title: titleOf(options, ends),
+  };
+  if (isRemote(options.repo)) {
+    return {
+      spec: { ...spec, ...{ olds: [...ends.olds], new: ends.new } },
+      uploads,
+      local: undefined,
+      repoUrl: options.repo,
+    };
+  }
+  const git = await Git.open(resolve(options.repo));
+  const resolved = await resolveEnds(git, ends);
+  return {
+    spec: { ...spec, olds: [...resolved.olds], new: resolved.new },
+    uploads,
+    local: { git, ends: resolved },
+    repoUrl: '',
+  };
+}
+
+/** The job in one line, for lists. */
+function titleOf({ repo, reproducer, run }: BisectOptions, ends: Ends): string {
+  const name = basename(isRemote(repo) ? repo : resolve(repo)).replace(/\.git$/, '');
+  const test = reproducer === undefined ? (run ?? '') : basename(reproducer);
+  return printable(`${name} ${ends.olds.join(' ')}..${ends.new}: ${test}`).slice(0, 200);
+}
+
+/** Brings the job's files and commits to the coordinator, then the job. */
+async function submit(connection: Connection, order: Order, signal: AbortSignal): Promise<string> {
+  const { farm } = connection;
+  const blobs = new Map(order.uploads.map(({ named, bytes }) => [named.blob?.digest, { named, bytes }]));
+  for (const { named, bytes } of blobs.values()) {
+    signal.throwIfAborted();
+    if (named.blob) await uploadBlob(connection, named.blob, bytes);
+  }
+  if (order.local) {
+    const { gitUrl } = await connection.call<GetInfoResponse>((...rest) => farm.getInfo({}, ...rest));
+    const showProgress = process.stderr.isTTY ? (text: string) => process.stderr.write(text) : undefined;
+    await pushEnds(order.local.git, gitUrl, order.local.ends, signal, showProgress);
+  }
+  const request: SubmitRequest = { spec: order.spec, repoUrl: order.repoUrl };
+  // To fetch a kernel's history takes as long as it takes.
+  const limitMs = order.repoUrl === '' ? 60_000 : 6 * 3_600_000;
+  const { job } = await connection.call<SubmitResponse>((...rest) => farm.submit(request, ...rest), limitMs);
+  return job;
+}
+
+/** Subjects of commits, from the user's own repository where there is one. */
+function subjectsOf({ local }: Order): (commit: string) => Promise<string | undefined> {
+  return async (commit) => local?.git.subject(commitId(commit)).catch(() => undefined);
+}

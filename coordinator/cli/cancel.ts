@@ -1,0 +1,11 @@
+import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { withConnection } from './connection.js';
+import { stateWord } from './words.js';
+
+/** Stops a job; its agents drop what they do for it. */
+export async function cancel(coordinator: string, job: string): Promise<void> {
+  const { id, state } = await withConnection(coordinator, (connection) =>
+    connection.call<Job>((...rest) => connection.farm.cancel({ job }, ...rest)),
+  );
+  process.stdout.write(`job ${id} is ${stateWord(state)}\n`);
+}

@@ -1,0 +1,192 @@
+import { Command, Option } from 'commander';
+import { address, defaultState, directory, label, wholeNumber } from './arguments.js';
+import type { BisectOptions } from './bisect.js';
+import { ExitStatus } from './exit-status.js';
+
+const COORDINATOR = '127.0.0.1:7420';
+const HTTP = '127.0.0.1:7421';
+
+/**
+ * The whole command line. What a command does is in the file of its name, loaded when it is called.
+ * @param end is called with the exit status of the command that ran
+ */
+export function commandLine(end: (status: ExitStatus) => void): Command {
+  const program = new Command('kbisect')
+    .description('A build farm that bisects the Linux kernel by itself.')
+    .version('0.1.0')
+    .addOption(
+      new Option('--coordinator <host:port>', 'where the farm is')
+        .env('KBISECT_COORDINATOR')
+        .default(COORDINATOR)
+        .argParser(address),
+    )
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      outputError: (text, write) => {
+        write(text.replace(/^error: /, 'kbisect: '));
+      },
+    })
+    .exitOverride();
+  const farm = () => program.opts<{ coordinator: string }>().coordinator;
+  const done = () => end(ExitStatus.Found);
+
+  const command = (name: string, description: string, example: string) =>
+    program.command(name).description(description).addHelpText('after', `\nExample:\n  $ kbisect ${example}`);
+  const state = () =>
+    new Option('--state <dir>', 'where the farm keeps everything')
+      .argParser(directory)
+      .default(defaultState());
+  const listen = () => new Option('--listen <host:port>', 'gRPC').argParser(address).default(COORDINATOR);
+  const http = () => new Option('--http <host:port>', 'git and HTTP').argParser(address).default(HTTP);
+  const agents = () =>
+    new Option('--agents <n>', 'agents to start').argParser(wholeNumber(1, 256)).default(2);
+  const json = () => new Option('--json', 'the last line of the output is one JSON object');
+
+  command('up', 'Run a farm on this machine: a coordinator and agents.', 'up --agents 2')
+    .addOption(agents())
+    .addOption(state())
+    .addOption(listen())
+    .addOption(http())
+    .action(async (options: { agents: number; state: string; listen: string; http: string }) => {
+      end(await (await import('./up.js')).up(options));
+    });
+
+  command(
+    'coordinator',
+    'Run a coordinator; agents join it.',
+    'coordinator --listen 0.0.0.0:7420 --http 0.0.0.0:7421',
+  )
+    .addOption(state())
+    .addOption(listen())
+    .addOption(http())
+    .addOption(new Option('--config <file>', 'settings, as JSON'))
+    .action(async (options: { state: string; listen: string; http: string; config?: string }) => {
+      const { runCoordinator } = await import('../src/main.js');
+      const { interruption } = await import('./interruption.js');
+      await runCoordinator(options, interruption());
+      done();
+    });
+
+  command(
+    'agent',
+    'Build and boot kernels for a coordinator.',
+    'agent --coordinator farm:7420 --slots 2 --label site=basement',
+  )
+    .option('--name <name>', "the agent's name in the farm (default: this machine's)")
+    .addOption(new Option('--slots <n>', 'tests at a time').argParser(wholeNumber(1, 64)).default(1))
+    .addOption(
+      new Option('--workdir <dir>', 'mirror, worktrees (default: below the state directory)').argParser(
+        directory,
+      ),
+    )
+    .addOption(
+      new Option('--label <key=value>', 'a fact about this machine; may be repeated')
+        .argParser(label)
+        .default({}),
+    )
+    .action(
+      async (options: { name?: string; slots: number; workdir?: string; label: Record<string, string> }) => {
+        await (await import('./agent.js')).agent(farm(), options);
+        done();
+      },
+    );
+
+  command(
+    'bisect',
+    'Find the commit that broke, fixed or changed something.',
+    'bisect --repo ~/linux --good v6.6 --bad v6.7 --reproducer crash.c --local',
+  )
+    .requiredOption('--repo <path|url>', 'a local repository, or one that the coordinator can fetch')
+    .option('--good <rev...>', 'where it worked')
+    .option('--bad <rev>', 'where it no longer works')
+    .option('--broken <rev...>', 'where it did not work yet')
+    .option('--fixed <rev>', 'where it works')
+    .option('--old <rev...>', 'the older behaviour')
+    .option('--new <rev>', 'the newer behaviour')
+    .option('--reproducer <file>', 'a C file with do_test(), or a shell script; run on each kernel')
+    .option('--config <file>', 'the base .config (default: the smallest that boots)')
+    .option('--config-fragment <file...>', 'on top of the base, in order')
+    .option('--run <command>', 'as git bisect run: a command in a checkout of each commit')
+    .option('--arch <arch>', 'architecture', 'x86_64')
+    .option('--first-parent', 'follow only the first parent of merges')
+    .option('--pathspec <path...>', 'only commits that touch these paths')
+    .addOption(new Option('--runs <n>', 'trials of each commit').argParser(wholeNumber(1, 1000)).default(1))
+    .addOption(new Option('--timeout <seconds>', 'limit of one trial').argParser(wholeNumber(1, 86_400)))
+    .option('--detach', 'print the job and leave it to the farm')
+    .addOption(json())
+    .option('--local', 'start a farm for this job alone, and take it down afterwards')
+    .addOption(agents())
+    .addOption(
+      new Option('--state <dir>', 'what the local farm keeps (default: nothing)').argParser(directory),
+    )
+    .action(async (options: BisectOptions, self: Command) => {
+      const { bisect } = await import('./bisect.js');
+      const given = (name: string) => self.getOptionValueSource(name) === 'cli';
+      end(await bisect(farm(), options, { agents: given('agents'), arch: given('arch') }));
+    });
+
+  command('jobs', 'List the jobs.', 'jobs')
+    .addOption(json())
+    .action(async (options: { json?: boolean }) => {
+      await (await import('./jobs.js')).jobs(farm(), options);
+      done();
+    });
+
+  command('job <id>', 'Show a job.', 'job 3f9a0c1b22')
+    .addOption(json())
+    .action(async (id: string, options: { json?: boolean }) => {
+      await (await import('./job.js')).job(farm(), id, options);
+      done();
+    });
+
+  command('watch <id>', 'Follow a job from its start to its end.', 'watch 3f9a0c1b22')
+    .addOption(json())
+    .action(async (id: string, options: { json?: boolean }) => {
+      end(await (await import('./watch.js')).watch(farm(), id, options));
+    });
+
+  command(
+    'log <id>',
+    'Print the git bisect log of a job.',
+    'log 3f9a0c1b22 > bisect.log && git bisect replay bisect.log',
+  ).action(async (id: string) => {
+    await (await import('./log.js')).log(farm(), id);
+    done();
+  });
+
+  command('report <id>', 'Print what was found, and on what evidence.', 'report 3f9a0c1b22').action(
+    async (id: string) => {
+      await (await import('./report.js')).report(farm(), id);
+      done();
+    },
+  );
+
+  command(
+    'console <id> <commit>',
+    'Print the consoles of the trials of a commit.',
+    'console 3f9a0c1b22 8f2ac91b2c3d',
+  ).action(async (id: string, commit: string) => {
+    await (await import('./console.js')).consoles(farm(), id, commit);
+    done();
+  });
+
+  command('cancel <id>', 'Stop a job.', 'cancel 3f9a0c1b22').action(async (id: string) => {
+    await (await import('./cancel.js')).cancel(farm(), id);
+    done();
+  });
+
+  command('agents', 'List the agents and what they do.', 'agents')
+    .addOption(json())
+    .action(async (options: { json?: boolean }) => {
+      await (await import('./agents.js')).agents(farm(), options);
+      done();
+    });
+
+  command('doctor', 'List the programs that this machine lacks, and the packages that have them.', 'doctor')
+    .addOption(json())
+    .action(async (options: { json?: boolean }) => {
+      end(await (await import('./doctor.js')).doctor(options));
+    });
+
+  return program;
+}

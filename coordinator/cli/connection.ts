@@ -1,0 +1,87 @@
+import { credentials, Metadata, type CallOptions, type ServiceError } from '@grpc/grpc-js';
+import { KbisectError } from '@kbisect/shared/errors';
+import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { FarmClient } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { unaryCall } from '@kbisect/shared/status';
+
+const CONNECT_MS = 3000;
+const CALL_MS = 30_000;
+const MAX_MESSAGE = 16 * 1024 * 1024;
+
+const CHANNEL = {
+  'grpc.max_receive_message_length': MAX_MESSAGE,
+  'grpc.max_send_message_length': MAX_MESSAGE,
+  // A coordinator that does not answer a ping is gone.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5000,
+  'grpc.initial_reconnect_backoff_ms': 250,
+  'grpc.max_reconnect_backoff_ms': 5000,
+  // A farm is on one's own network.
+  'grpc.enable_http_proxy': 0,
+};
+
+/** A unary call of a generated client, told where to take its options from. */
+type Start<Response> = (
+  metadata: Metadata,
+  options: Partial<CallOptions>,
+  done: (error: ServiceError | null, response: Response) => void,
+) => unknown;
+
+/** The line to a coordinator. */
+export class Connection {
+  readonly farm: FarmClient;
+  readonly bytes: ByteStreamClient;
+
+  private constructor(readonly address: string) {
+    this.farm = new FarmClient(address, credentials.createInsecure(), CHANNEL);
+    this.bytes = new ByteStreamClient(address, credentials.createInsecure(), CHANNEL);
+  }
+
+  /** @throws KbisectError `unavailable`, within seconds, when no coordinator is there */
+  static async open(address: string): Promise<Connection> {
+    const connection = new Connection(address);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        connection.farm.waitForReady(Date.now() + CONNECT_MS, (error) => {
+          if (error) reject(error);
+          else resolve();
+        });
+      });
+    } catch (cause) {
+      connection.close();
+      throw new KbisectError(
+        'unavailable',
+        `no coordinator answers at ${address}; start a farm with 'kbisect up', ` +
+          'or say where one is with --coordinator HOST:PORT or KBISECT_COORDINATOR',
+        { cause },
+      );
+    }
+    return connection;
+  }
+
+  /**
+   * Makes a unary call and waits `limitMs` for its answer.
+   * @throws KbisectError with the coordinator's own words
+   */
+  async call<Response>(start: Start<Response>, limitMs = CALL_MS): Promise<Response> {
+    return unaryCall<Response>((done) => start(new Metadata(), { deadline: Date.now() + limitMs }, done));
+  }
+
+  close(): void {
+    this.farm.close();
+    this.bytes.close();
+  }
+}
+
+/** Opens a connection for one piece of work, and closes it afterwards. */
+export async function withConnection<Result>(
+  address: string,
+  work: (connection: Connection) => Promise<Result>,
+): Promise<Result> {
+  const connection = await Connection.open(address);
+  try {
+    return await work(connection);
+  } finally {
+    connection.close();
+  }
+}

@@ -1,0 +1,77 @@
+import cliTruncate from 'cli-truncate';
+import { createLogUpdate } from 'log-update';
+import { paintFor, plain, type Paint } from './paint.js';
+import type { Progress } from './progress.js';
+import { view } from './view.js';
+import type { EventLine } from './event-line.js';
+
+const FRAME_MS = 250;
+
+/** Where a job's progress is shown. */
+export interface Display {
+  readonly paint: Paint;
+  /** Says what happened. */
+  line(line: EventLine): void;
+  /** Shows where the job stands now. */
+  show(progress: Progress): void;
+  close(): void;
+}
+
+/** A live display on a terminal, plain lines anywhere else. */
+export function displayOn(stream: NodeJS.WriteStream, now: () => number): Display {
+  return stream.isTTY ? liveDisplay(stream, now) : plainDisplay(stream);
+}
+
+function liveDisplay(stream: NodeJS.WriteStream, now: () => number): Display {
+  const update = createLogUpdate(stream);
+  const paint = paintFor(stream);
+  const columns = () => Math.max(20, stream.columns || 80);
+  let latest: Progress | undefined;
+  let drawn = true;
+  const draw = () => {
+    if (latest === undefined) return;
+    drawn = true;
+    update(view(latest, { columns: columns(), rows: stream.rows || 24, now: now(), paint }).join('\n'));
+  };
+  // The clock runs on between messages; and many messages make one frame.
+  const timer = setInterval(draw, FRAME_MS);
+  return {
+    paint,
+    line({ text, lasting }) {
+      if (lasting) update.persist(cliTruncate(text, columns()));
+    },
+    show(progress) {
+      latest = progress;
+      if (drawn) draw();
+      drawn = false;
+    },
+    close() {
+      clearInterval(timer);
+      update.clear();
+      update.done();
+    },
+  };
+}
+
+function plainDisplay(stream: NodeJS.WriteStream): Display {
+  let left: number | undefined;
+  let lost = false;
+  return {
+    paint: plain,
+    line({ text }) {
+      stream.write(`${text}\n`);
+    },
+    show(progress) {
+      if (lost !== (progress.lost !== undefined)) {
+        lost = !lost;
+        stream.write(lost ? `no connection, trying again: ${progress.lost ?? ''}\n` : 'connected again\n');
+      }
+      if (progress.left === undefined || progress.left === left) return;
+      if (left !== undefined) stream.write(`${progress.left} of ${progress.total ?? 0} candidates left\n`);
+      left = progress.left;
+    },
+    close() {
+      // Lines need no end.
+    },
+  };
+}

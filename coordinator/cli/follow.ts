@@ -1,0 +1,49 @@
+import { systemClock } from '@kbisect/shared/clock';
+import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
+import type { Connection } from './connection.js';
+import { displayOn } from './display.js';
+import { eventLine } from './event-line.js';
+import type { ExitStatus } from './exit-status.js';
+import { exitStatusOf, jobResult, resultText } from './job-result.js';
+import { advance, unknownProgress } from './progress.js';
+import { watchJob } from './watch-job.js';
+
+/** How a job is followed. */
+export interface FollowOptions {
+  /** The last line is one JSON object. */
+  readonly json: boolean;
+  /** Gives the subject of a commit, where it is at hand. */
+  readonly subject?: (commit: string) => Promise<string | undefined>;
+}
+
+/**
+ * Shows a job on standard output from its first event to its last, then what came of it.
+ * @returns the exit status that tells how it ended
+ * @throws KbisectError `cancelled` when the signal is aborted
+ */
+export async function follow(
+  connection: Connection,
+  id: string,
+  options: FollowOptions,
+  signal: AbortSignal,
+): Promise<ExitStatus> {
+  const display = displayOn(process.stdout, () => systemClock.now());
+  let progress = unknownProgress(id);
+  try {
+    for await (const message of watchJob(connection.farm, id, systemClock, signal)) {
+      if (message.$case === 'event') {
+        const { fact } = message.value;
+        const subject = fact?.$case === 'judged' ? await options.subject?.(fact.value.commit) : undefined;
+        const line = eventLine(progress, message.value, display.paint, subject);
+        if (line) display.line(line);
+      }
+      progress = advance(progress, message);
+      display.show(progress);
+    }
+  } finally {
+    display.close();
+  }
+  const job = await connection.call<Job>((...rest) => connection.farm.getJob({ job: id }, ...rest));
+  process.stdout.write(`${options.json ? JSON.stringify(jobResult(job)) : resultText(job)}\n`);
+  return exitStatusOf(job.state);
+}

@@ -1,0 +1,97 @@
+import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { JobState, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { shortId } from '@kbisect/shared/ids';
+import { ExitStatus } from './exit-status.js';
+import { printable } from './printable.js';
+import { count, duration, isOver, stateWord, termsOf } from './words.js';
+
+/** A job as scripts read it (`--json`). */
+export interface JobResult {
+  readonly job: string;
+  readonly title: string;
+  readonly state: string;
+  readonly culprit: { readonly commit: string; readonly subject: string } | null;
+  /** What the culprit could be; only when the job ended ambiguous. */
+  readonly candidates?: readonly string[];
+  readonly candidatesLeft?: number;
+  readonly reason: string;
+  readonly builds: number;
+  readonly trials: number;
+  readonly cacheHits: number;
+  readonly seconds: number;
+}
+
+export function jobResult(job: Job): JobResult {
+  return {
+    job: job.id,
+    title: job.title,
+    state: stateWord(job.state),
+    culprit: job.culprit === '' ? null : { commit: job.culprit, subject: job.culpritSubject },
+    ...(job.state === JobState.JOB_STATE_AMBIGUOUS && { candidates: job.candidates }),
+    ...(!isOver(job.state) && { candidatesLeft: job.candidatesLeft }),
+    reason: job.reason,
+    builds: job.builds,
+    trials: job.trials,
+    cacheHits: job.cacheHits,
+    seconds: job.seconds,
+  };
+}
+
+/** A job's end for people, in a few lines; the words follow the job's mode. */
+export function resultText(job: Job): string {
+  const terms = termsOf(job.spec?.mode ?? Mode.MODE_ANY);
+  const reason = printable(job.reason);
+  const lines: string[] = [];
+  switch (job.state) {
+    case JobState.JOB_STATE_FOUND:
+      lines.push(`${job.culprit} is the first ${terms.new} commit`, `    ${printable(job.culpritSubject)}`);
+      break;
+    case JobState.JOB_STATE_AMBIGUOUS:
+      lines.push(`the first ${terms.new} commit could be any of these (${reason}):`);
+      for (const candidate of job.candidates) lines.push(`    ${candidate}`);
+      break;
+    case JobState.JOB_STATE_NO_DIFFERENCE:
+      lines.push(`no difference: ${reason}`);
+      break;
+    case JobState.JOB_STATE_ABORTED:
+      lines.push(`aborted: ${reason}`);
+      break;
+    case JobState.JOB_STATE_CANCELLED:
+      lines.push(reason === '' ? 'cancelled' : reason);
+      break;
+    case JobState.JOB_STATE_UNSPECIFIED:
+    case JobState.JOB_STATE_PREPARING:
+    case JobState.JOB_STATE_PROVING:
+    case JobState.JOB_STATE_SEARCHING:
+      lines.push(`${stateWord(job.state)}, ${count(job.candidatesLeft, 'candidate')} left`);
+      break;
+  }
+  lines.push(
+    `${count(job.builds, 'build')}, ${count(job.trials, 'trial')}, ${job.cacheHits} from the cache, ${duration(job.seconds)}`,
+  );
+  return lines.join('\n');
+}
+
+/** What became of a job, in a list. */
+export function resultInShort(job: Job): string {
+  switch (job.state) {
+    case JobState.JOB_STATE_FOUND:
+      return `${shortId(job.culprit)} ${printable(job.culpritSubject)}`;
+    case JobState.JOB_STATE_AMBIGUOUS:
+      return `one of ${count(job.candidates.length, 'commit')}`;
+    case JobState.JOB_STATE_NO_DIFFERENCE:
+    case JobState.JOB_STATE_ABORTED:
+    case JobState.JOB_STATE_CANCELLED:
+      return printable(job.reason);
+    case JobState.JOB_STATE_UNSPECIFIED:
+    case JobState.JOB_STATE_PREPARING:
+    case JobState.JOB_STATE_PROVING:
+    case JobState.JOB_STATE_SEARCHING:
+      return `${count(job.candidatesLeft, 'candidate')} left`;
+  }
+}
+
+/** The exit status that tells how a job ended. */
+export function exitStatusOf(state: JobState): ExitStatus {
+  return state === JobState.JOB_STATE_FOUND ? ExitStatus.Found : ExitStatus.NoCulprit;
+}

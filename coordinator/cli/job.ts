@@ -1,0 +1,25 @@
+import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { withConnection } from './connection.js';
+import { jobResult, resultText } from './job-result.js';
+import { printable } from './printable.js';
+import { termsOf } from './words.js';
+
+/** Shows one job: what was asked, and where it stands or how it ended. */
+export async function job(
+  coordinator: string,
+  id: string,
+  options: { readonly json?: boolean },
+): Promise<void> {
+  const found = await withConnection(coordinator, (connection) =>
+    connection.call<Job>((...rest) => connection.farm.getJob({ job: id }, ...rest)),
+  );
+  process.stdout.write(options.json ? `${JSON.stringify(jobResult(found))}\n` : jobText(found));
+}
+
+function jobText(found: Job): string {
+  const { spec } = found;
+  const terms = termsOf(spec?.mode ?? Mode.MODE_ANY);
+  const ends = spec ? [`${terms.new}: ${spec.new}`, ...spec.olds.map((old) => `${terms.old}: ${old}`)] : [];
+  return [`job ${found.id}: ${printable(found.title)}`, ...ends, resultText(found), ''].join('\n');
+}

@@ -1,0 +1,21 @@
+import type { ListJobsResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { withConnection } from './connection.js';
+import { jobResult, resultInShort } from './job-result.js';
+import { printable } from './printable.js';
+import { table } from './table.js';
+import { stateWord } from './words.js';
+
+/** Lists the farm's jobs. */
+export async function jobs(coordinator: string, options: { readonly json?: boolean }): Promise<void> {
+  const { jobs: all } = await withConnection(coordinator, (connection) =>
+    connection.call<ListJobsResponse>((...rest) => connection.farm.listJobs({}, ...rest)),
+  );
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ jobs: all.map(jobResult) })}\n`);
+    return;
+  }
+  if (all.length === 0) process.stderr.write("no jobs yet; start one with 'kbisect bisect'\n");
+  process.stdout.write(
+    table(all.map((job) => [job.id, stateWord(job.state), printable(job.title), resultInShort(job)])),
+  );
+}

@@ -1,0 +1,75 @@
+import { KbisectError } from '@kbisect/shared/errors';
+import type { Git } from '@kbisect/shared/git';
+import { shortId, type CommitId } from '@kbisect/shared/ids';
+import { commandFailed, run } from '@kbisect/shared/process';
+import type { Ends } from './ends.js';
+import { termsOf } from './words.js';
+
+/** Ends as commits of a repository. */
+export interface ResolvedEnds {
+  readonly olds: readonly CommitId[];
+  readonly new: CommitId;
+}
+
+/**
+ * Resolves the ends in a repository on this machine and checks what can be checked before anything is sent.
+ * @throws KbisectError `invalid-argument` when a revision is unknown, or the ends are equal, unrelated or the
+ *   wrong way round
+ */
+export async function resolveEnds(git: Git, ends: Ends): Promise<ResolvedEnds> {
+  const refuse = (reason: string) => new KbisectError('invalid-argument', reason);
+  if ((await git.text(['rev-parse', '--is-shallow-repository'])) === 'true') {
+    throw refuse(`${git.directory} is a shallow clone; bring its history with 'git fetch --unshallow'`);
+  }
+  const terms = termsOf(ends.mode);
+  const neu = await git.resolveCommit(ends.new);
+  const newName = `--${terms.new} ${ends.new}`;
+  const olds: CommitId[] = [];
+  for (const revision of ends.olds) {
+    const old = await git.resolveCommit(revision);
+    const oldName = `--${terms.old} ${revision}`;
+    if (old === neu) {
+      throw refuse(
+        `${oldName} and ${newName} are the same commit ${shortId(neu)}: there is nothing to search`,
+      );
+    }
+    if (await git.isAncestor(neu, old)) {
+      const instead =
+        terms.new === 'bad' ? '; to find the commit that fixed it, use --broken and --fixed' : '';
+      throw refuse(
+        `${newName} is an ancestor of ${oldName}: the ends are the wrong way round; exchange them${instead}`,
+      );
+    }
+    if ((await git.mergeBases(neu, [old])).length === 0) {
+      throw refuse(`${oldName} and ${newName} are unrelated: they have no commit in common`);
+    }
+    if (!olds.includes(old)) olds.push(old);
+  }
+  return { olds, new: neu };
+}
+
+/**
+ * Pushes the ends, and so the range between them, to the coordinator.
+ * @param showProgress sees git's own progress; absent, git shows none
+ */
+export async function pushEnds(
+  git: Git,
+  gitUrl: string,
+  ends: ResolvedEnds,
+  signal: AbortSignal,
+  showProgress?: (text: string) => void,
+): Promise<void> {
+  const refspecs = [...ends.olds, ends.new].map((commit) => `${commit}:refs/kbisect/ends/${commit}`);
+  const command = git.command(
+    [
+      // None of the user's hooks; and a farm is on one's own network, not behind a proxy.
+      ...['-c', 'core.hooksPath=/dev/null', '-c', 'http.proxy=', '-c', 'push.gpgSign=false'],
+      ...['push', '--no-verify', '--no-follow-tags', '--recurse-submodules=no'],
+      showProgress ? '--progress' : '--quiet',
+      ...['--', gitUrl, ...refspecs],
+    ],
+    { signal, ...(showProgress && { onOutput: (chunk: Buffer) => showProgress(chunk.toString('utf8')) }) },
+  );
+  const done = await run(command);
+  if (done.status !== 0) throw commandFailed(command, done);
+}

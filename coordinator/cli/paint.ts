@@ -1,0 +1,12 @@
+import { styleText } from 'node:util';
+
+/** Puts colour on text, or leaves it plain. */
+export type Paint = (style: 'green' | 'red' | 'yellow' | 'cyan' | 'bold' | 'dim', text: string) => string;
+
+export const plain: Paint = (_style, text) => text;
+export const coloured: Paint = (style, text) => styleText(style, text);
+
+/** What suits a stream: colour on a terminal that has it, unless NO_COLOR is set. */
+export function paintFor(stream: NodeJS.WriteStream): Paint {
+  return stream.isTTY && !process.env['NO_COLOR'] && stream.hasColors() ? coloured : plain;
+}

@@ -1,0 +1,151 @@
+import type { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  LeaseEnd,
+  Mode,
+  type JobEvent,
+  type JobSpec,
+  type JobState,
+} from '@kbisect/shared/gen/kbisect/v1/job';
+import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { WatchMessage } from './watch-job.js';
+
+/** What an agent does for the job now. */
+export interface Work {
+  readonly agent: string;
+  readonly commit: string;
+  readonly phase: Progress_Phase;
+  /** 0..1 within the phase; 0 when not known. */
+  readonly fraction: number;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** A job as a watcher knows it. */
+export interface Progress {
+  readonly job: string;
+  readonly spec: JobSpec | undefined;
+  /** Milliseconds since the epoch; undefined until the first event. */
+  readonly submittedAt: number | undefined;
+  /** Commits of the range; undefined until it is read. */
+  readonly total: number | undefined;
+  readonly left: number | undefined;
+  readonly expectedRounds: number;
+  /** By lease. */
+  readonly work: ReadonlyMap<string, Work>;
+  /** Agents that have worked for the job. */
+  readonly agents: ReadonlySet<string>;
+  readonly verdicts: ReadonlyMap<string, Verdict>;
+  readonly builds: number;
+  readonly trials: number;
+  readonly cacheHits: number;
+  /** What a test takes, in seconds: the later ones count more. */
+  readonly testSeconds: number | undefined;
+  /** Why the coordinator cannot be heard just now. */
+  readonly lost: string | undefined;
+  readonly ended: { readonly state: JobState; readonly reason: string } | undefined;
+}
+
+/** What is known of a job before its first event. */
+export function unknownProgress(job: string): Progress {
+  return {
+    job,
+    spec: undefined,
+    submittedAt: undefined,
+    total: undefined,
+    left: undefined,
+    expectedRounds: 0,
+    work: new Map(),
+    agents: new Set(),
+    verdicts: new Map(),
+    builds: 0,
+    trials: 0,
+    cacheHits: 0,
+    testSeconds: undefined,
+    lost: undefined,
+    ended: undefined,
+  };
+}
+
+/** The job after one more message. */
+export function advance(before: Progress, message: WatchMessage): Progress {
+  if (message.$case === 'lost') return { ...before, lost: message.reason };
+  const progress = { ...before, lost: undefined };
+  switch (message.$case) {
+    case 'event':
+      return advanceBy(progress, message.value);
+    case 'outlook': {
+      const { candidatesLeft, expectedRounds } = message.value;
+      // Before the range is read there is nothing to look out for.
+      return progress.total === undefined ? progress : { ...progress, left: candidatesLeft, expectedRounds };
+    }
+    case 'activity': {
+      const { agent, commit, phase, fraction } = message.value;
+      const lease = [...progress.work].find(([, work]) => work.agent === agent && work.commit === commit);
+      if (lease === undefined) return progress;
+      const work = new Map(progress.work).set(lease[0], { ...lease[1], phase, fraction });
+      return { ...progress, work };
+    }
+  }
+}
+
+function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
+  const now = at?.getTime() ?? 0;
+  switch (fact?.$case) {
+    case undefined:
+      return progress;
+    case 'submitted':
+      return { ...progress, spec: fact.value.spec, submittedAt: now };
+    case 'started':
+      return { ...progress, total: fact.value.candidates, left: progress.left ?? fact.value.candidates };
+    case 'leased': {
+      const { lease, agent, commit } = fact.value;
+      const started = { agent, commit, phase: Progress_Phase.PHASE_UNSPECIFIED, fraction: 0, since: now };
+      return {
+        ...progress,
+        work: new Map(progress.work).set(lease, started),
+        agents: new Set(progress.agents).add(agent),
+      };
+    }
+    case 'leaseEnded': {
+      const { lease, reason } = fact.value;
+      const ended = progress.work.get(lease);
+      const work = new Map(progress.work);
+      work.delete(lease);
+      if (ended === undefined || reason !== LeaseEnd.LEASE_END_DONE) return { ...progress, work };
+      const seconds = (now - ended.since) / 1000;
+      const mean = progress.testSeconds === undefined ? seconds : (progress.testSeconds + seconds) / 2;
+      return { ...progress, work, testSeconds: mean };
+    }
+    case 'built':
+      return fact.value.cached
+        ? { ...progress, cacheHits: progress.cacheHits + 1 }
+        : { ...progress, builds: progress.builds + 1 };
+    case 'tried':
+      return { ...progress, trials: progress.trials + 1 };
+    case 'judged': {
+      const { commit, verdict } = fact.value;
+      return { ...progress, verdicts: new Map(progress.verdicts).set(commit, verdict) };
+    }
+    case 'ended': {
+      const { state, reason } = fact.value;
+      return { ...progress, work: new Map(), ended: { state, reason } };
+    }
+  }
+}
+
+/** Where a job stands, in a few words. */
+export function stage({ spec, total, verdicts }: Progress): 'preparing' | 'proving' | 'searching' {
+  if (spec === undefined || total === undefined) return 'preparing';
+  return [spec.new, ...spec.olds].every((end) => verdicts.has(end)) ? 'searching' : 'proving';
+}
+
+/** Seconds that the job will still take, as far as can be told: rounds to come times what a test takes. */
+export function secondsLeft(progress: Progress): number | undefined {
+  const { testSeconds, expectedRounds } = progress;
+  if (testSeconds === undefined || stage(progress) === 'preparing') return undefined;
+  return (expectedRounds + (stage(progress) === 'proving' ? 1 : 0)) * testSeconds;
+}
+
+export function modeOf({ spec }: Progress): Mode {
+  return spec?.mode ?? Mode.MODE_ANY;
+}

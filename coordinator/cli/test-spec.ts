@@ -1,0 +1,66 @@
+import { KbisectError } from '@kbisect/shared/errors';
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { collectReproducer, readUserFile, type Upload } from './reproducer.js';
+
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+const ARCHES = ['x86_64'];
+
+/** The options that say how a commit is tested. */
+export interface TestOptions {
+  readonly reproducer?: string;
+  readonly config?: string;
+  readonly configFragment?: readonly string[];
+  readonly run?: string;
+  readonly arch: string;
+}
+
+export type Test = NonNullable<JobSpec['test']>;
+
+/**
+ * How each commit is tested, and the files that this takes.
+ * @param archGiven whether the user named the architecture
+ * @throws KbisectError `invalid-argument` when the options do not go together or a file cannot be had
+ */
+export async function testOf(
+  options: TestOptions,
+  archGiven: boolean,
+): Promise<{ test: Test; uploads: readonly Upload[] }> {
+  const { reproducer: path, config, configFragment = [], run, arch } = options;
+  if (run !== undefined) {
+    const useless = [
+      path !== undefined && '--reproducer',
+      config !== undefined && '--config',
+      configFragment.length > 0 && '--config-fragment',
+      archGiven && '--arch',
+    ].filter((option) => option !== false);
+    if (useless.length > 0) {
+      throw new KbisectError('invalid-argument', `--run needs no kernel: leave out ${useless.join(', ')}`);
+    }
+    if (run.trim() === '') throw new KbisectError('invalid-argument', '--run needs a command');
+    return { test: { $case: 'run', value: { command: run } }, uploads: [] };
+  }
+  if (path === undefined) {
+    throw new KbisectError('invalid-argument', "say how to test: --reproducer FILE, or --run 'COMMAND'");
+  }
+  if (!ARCHES.includes(arch)) {
+    throw new KbisectError(
+      'invalid-argument',
+      `--arch ${arch} is not known here; known: ${ARCHES.join(', ')}`,
+    );
+  }
+  const { reproducer, uploads } = await collectReproducer(path);
+  let room = MAX_CONFIG_BYTES;
+  const read = async (option: string, file: string) => {
+    const upload = await readUserFile(option, file, room);
+    room -= upload.bytes.length;
+    return upload;
+  };
+  const base = config === undefined ? undefined : await read('--config', config);
+  const fragments: Upload[] = [];
+  for (const file of configFragment) fragments.push(await read('--config-fragment', file));
+  const boot = { reproducer, baseConfig: base?.named, fragments: fragments.map(({ named }) => named), arch };
+  return {
+    test: { $case: 'boot', value: boot },
+    uploads: [...uploads, ...(base === undefined ? [] : [base]), ...fragments],
+  };
+}

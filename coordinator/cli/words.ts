@@ -1,0 +1,91 @@
+import { JobState, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
+
+/** How the two ends are called in a search of this mode. */
+export function termsOf(mode: Mode): { readonly old: string; readonly new: string } {
+  switch (mode) {
+    case Mode.MODE_REGRESSION:
+      return { old: 'good', new: 'bad' };
+    case Mode.MODE_FIX:
+      return { old: 'broken', new: 'fixed' };
+    case Mode.MODE_ANY:
+    case Mode.MODE_UNSPECIFIED:
+      return { old: 'old', new: 'new' };
+  }
+}
+
+/** A verdict in the words of the mode. */
+export function verdictWord(mode: Mode, verdict: Verdict): string {
+  switch (verdict) {
+    case Verdict.VERDICT_OLD:
+      return termsOf(mode).old;
+    case Verdict.VERDICT_NEW:
+      return termsOf(mode).new;
+    case Verdict.VERDICT_SKIP:
+    case Verdict.VERDICT_UNSPECIFIED:
+      return 'skip';
+  }
+}
+
+/** A job's state as scripts read it: `searching`, `found`, `no-difference`. */
+export function stateWord(state: JobState): string {
+  return state
+    .replace(/^JOB_STATE_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
+}
+
+/** Whether a job in this state is over. */
+export function isOver(state: JobState): boolean {
+  switch (state) {
+    case JobState.JOB_STATE_FOUND:
+    case JobState.JOB_STATE_AMBIGUOUS:
+    case JobState.JOB_STATE_NO_DIFFERENCE:
+    case JobState.JOB_STATE_ABORTED:
+    case JobState.JOB_STATE_CANCELLED:
+      return true;
+    case JobState.JOB_STATE_UNSPECIFIED:
+    case JobState.JOB_STATE_PREPARING:
+    case JobState.JOB_STATE_PROVING:
+    case JobState.JOB_STATE_SEARCHING:
+      return false;
+  }
+}
+
+/** What an agent does in a phase. */
+export function phaseWord(phase: Progress_Phase): string {
+  switch (phase) {
+    case Progress_Phase.PHASE_UNSPECIFIED:
+      return 'starting';
+    case Progress_Phase.PHASE_FETCH:
+      return 'fetching';
+    case Progress_Phase.PHASE_CHECKOUT:
+      return 'checkout';
+    case Progress_Phase.PHASE_PACK:
+      return 'packing';
+    case Progress_Phase.PHASE_CONFIGURE:
+      return 'config';
+    case Progress_Phase.PHASE_BUILD:
+      return 'building';
+    case Progress_Phase.PHASE_UPLOAD:
+      return 'upload';
+    case Progress_Phase.PHASE_BOOT:
+      return 'booting';
+    case Progress_Phase.PHASE_RUN:
+      return 'running';
+  }
+}
+
+/** So many of a thing: `1 build`, `7 builds`. */
+export function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`;
+}
+
+/** A span of time for people: `42 s`, `3 min 05 s`, `2 h 10 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const pad = (part: number) => String(part).padStart(2, '0');
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}
