@@ -24,7 +24,7 @@ export function displayOn(stream: NodeJS.WriteStream, now: () => number): Displa
 
 function liveDisplay(stream: NodeJS.WriteStream, now: () => number): Display {
   const update = createLogUpdate(stream);
-  const paint = paintFor(stream);
+  const paint = paintFor(stream, process.env);
   const columns = () => Math.max(20, stream.columns || 80);
   let latest: Progress | undefined;
   let drawn = true;

@@ -1,9 +1,10 @@
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { JobState, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
+import { termsOf } from '../src/report/terms.js';
 import { ExitStatus } from './exit-status.js';
 import { printable } from './printable.js';
-import { count, duration, isOver, stateWord, termsOf } from './words.js';
+import { count, duration, isOver, stateWord } from './words.js';
 
 /** A job as scripts read it (`--json`). */
 export interface JobResult {
@@ -67,7 +68,7 @@ export function resultText(job: Job): string {
       break;
   }
   lines.push(
-    `${count(job.builds, 'build')}, ${count(job.trials, 'trial')}, ${job.cacheHits} from the cache, ${duration(job.seconds)}`,
+    `${count(job.builds, 'build')}, ${count(job.trials, 'trial')}, ${job.cacheHits} cached, ${duration(job.seconds)}`,
   );
   return lines.join('\n');
 }

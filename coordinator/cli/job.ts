@@ -1,9 +1,9 @@
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { termsOf } from '../src/report/terms.js';
 import { withConnection } from './connection.js';
 import { jobResult, resultText } from './job-result.js';
 import { printable } from './printable.js';
-import { termsOf } from './words.js';
 
 /** Shows one job: what was asked, and where it stands or how it ended. */
 export async function job(

@@ -2,8 +2,8 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { Git } from '@kbisect/shared/git';
 import { shortId, type CommitId } from '@kbisect/shared/ids';
 import { commandFailed, run } from '@kbisect/shared/process';
+import { termsOf } from '../src/report/terms.js';
 import type { Ends } from './ends.js';
-import { termsOf } from './words.js';
 
 /** Ends as commits of a repository. */
 export interface ResolvedEnds {

@@ -142,8 +142,7 @@ export function stage({ spec, total, verdicts }: Progress): 'preparing' | 'provi
 /** Seconds that the job will still take, as far as can be told: rounds to come times what a test takes. */
 export function secondsLeft(progress: Progress): number | undefined {
   const { testSeconds, expectedRounds } = progress;
-  if (testSeconds === undefined || stage(progress) === 'preparing') return undefined;
-  return (expectedRounds + (stage(progress) === 'proving' ? 1 : 0)) * testSeconds;
+  return testSeconds === undefined ? undefined : expectedRounds * testSeconds;
 }
 
 export function modeOf({ spec }: Progress): Mode {

@@ -3,7 +3,7 @@ import { shortId } from '@kbisect/shared/ids';
 import type { Paint } from './paint.js';
 import { printable } from './printable.js';
 import { secondsLeft, stage, type Progress, type Work } from './progress.js';
-import { count, duration, phaseWord } from './words.js';
+import { count, duration, phaseWord, roughly } from './words.js';
 
 /** What the live display is drawn on. */
 export interface Canvas {
@@ -64,16 +64,26 @@ function workText({ phase, commit, fraction }: Work, columns: number, paint: Pai
 }
 
 function totalsLine(progress: Progress, { now, columns }: Canvas): string {
-  const { builds, trials, cacheHits, submittedAt, expectedRounds } = progress;
+  const { builds, trials, cacheHits, submittedAt } = progress;
   const spent = submittedAt === undefined ? [] : [duration((now - submittedAt) / 1000)];
-  const done = [...spent, count(builds, 'build'), count(trials, 'trial'), `${cacheHits} from the cache`];
-  const seconds = secondsLeft(progress);
-  const rounds = Math.ceil(expectedRounds);
-  const toGo = rounds > 0 ? `about ${count(rounds, 'round')} to go` : 'nearly there';
-  const where = { preparing: 'preparing', proving: 'proving the ends', searching: toGo }[stage(progress)];
-  const estimate = seconds !== undefined && seconds >= 1 ? [where, `about ${duration(seconds)}`] : [where];
+  const done = [...spent, count(builds, 'build'), count(trials, 'trial'), `${cacheHits} cached`].join(', ');
+  const outlook = outlookText(progress);
   // The estimate is what one looks for: on a narrow terminal it comes first.
-  return (columns < 60 ? [...estimate, ...done] : [...done, ...estimate]).join(', ');
+  return columns < 60 ? `${outlook}; ${done}` : `${done}; ${outlook}`;
+}
+
+function outlookText(progress: Progress): string {
+  const rounds = Math.ceil(progress.expectedRounds);
+  const seconds = secondsLeft(progress);
+  const time = seconds === undefined || seconds < 1 ? '' : `, ${roughly(seconds)}`;
+  switch (stage(progress)) {
+    case 'preparing':
+      return 'preparing';
+    case 'proving':
+      return 'proving the ends';
+    case 'searching':
+      return rounds === 0 ? 'nearly there' : `about ${count(rounds, 'round')}${time} to go`;
+  }
 }
 
 function bar(share: number, width: number, paint: Paint): string {

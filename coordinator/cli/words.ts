@@ -1,18 +1,7 @@
-import { JobState, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobState, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
-
-/** How the two ends are called in a search of this mode. */
-export function termsOf(mode: Mode): { readonly old: string; readonly new: string } {
-  switch (mode) {
-    case Mode.MODE_REGRESSION:
-      return { old: 'good', new: 'bad' };
-    case Mode.MODE_FIX:
-      return { old: 'broken', new: 'fixed' };
-    case Mode.MODE_ANY:
-    case Mode.MODE_UNSPECIFIED:
-      return { old: 'old', new: 'new' };
-  }
-}
+import { termsOf } from '../src/report/terms.js';
 
 /** A verdict in the words of the mode. */
 export function verdictWord(mode: Mode, verdict: Verdict): string {
@@ -88,4 +77,9 @@ export function duration(seconds: number): string {
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${pad(whole % 60)} s`;
   return `${Math.floor(whole / 3600)} h ${pad(Math.floor((whole % 3600) / 60))} min`;
+}
+
+/** A span of time that is only guessed: `7 min`. */
+export function roughly(seconds: number): string {
+  return seconds < 60 || seconds >= 3600 ? duration(seconds) : `${Math.round(seconds / 60)} min`;
 }
