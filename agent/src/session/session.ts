@@ -1,8 +1,7 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
-import type {
-  Progress_Phase} from '@kbisect/shared/gen/kbisect/v1/session';
+import type { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import {
   type AgentMessage,
   type AgentSessionClient,

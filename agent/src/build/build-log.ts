@@ -1,0 +1,51 @@
+/** Lines in which a compiler, a linker, make or a script says what went wrong. */
+const ERRORS = [
+  /(?:^|\s)(?:fatal )?error:/i,
+  /undefined reference to/,
+  /multiple definition of/,
+  /^ERROR:/,
+  /No rule to make target/,
+  /\*\*\* /,
+];
+
+/** The first line of a build's log that says why it failed, or its last line when none does. */
+export function firstError(log: string): string {
+  const lines = log.split('\n').filter((line) => line.trim() !== '');
+  for (const pattern of [ERRORS.slice(0, 4), ERRORS]) {
+    const found = lines.find((line) => pattern.some((error) => error.test(line)));
+    if (found !== undefined) return found.trim().slice(0, 500);
+  }
+  return (lines.at(-1) ?? 'the build printed nothing').trim().slice(0, 500);
+}
+
+/** Why a failed build says nothing of the commit but of this machine, if so. */
+export function machineTrouble(log: string): string | undefined {
+  const line = log
+    .split('\n')
+    .find((text) =>
+      /No space left on device|Disk quota exceeded|virtual memory exhausted|out of memory allocating|Killed signal terminated program|Read-only file system/.test(
+        text,
+      ),
+    );
+  return line?.trim().slice(0, 500);
+}
+
+/** kbuild's lines for a step of the build: `  CC      kernel/fork.o`. */
+const STEP = /^ {2}(?:CC|AS|LD|AR|HOSTCC|HOSTLD)(?: \[M\])? +\S/;
+
+/** How far a build is, from what it prints; a build of a warm tree runs ahead of it. */
+export class BuildProgress {
+  #steps = 0;
+  #partial = '';
+
+  /** @param expected steps of the last full build, or a guess */
+  constructor(private readonly expected = 900) {}
+
+  /** Takes in output, in any pieces; gives the fraction done, below 1. */
+  take(chunk: string): number {
+    const lines = (this.#partial + chunk).split('\n');
+    this.#partial = (lines.pop() ?? '').slice(-1000);
+    this.#steps += lines.filter((line) => STEP.test(line)).length;
+    return Math.min(0.99, this.#steps / this.expected);
+  }
+}

@@ -1,0 +1,87 @@
+import { constants } from 'node:fs';
+import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { run } from '@kbisect/shared/process';
+
+/** Something that an agent needs to build and boot kernels. */
+interface Need {
+  readonly what: string;
+  readonly debianPackage: string;
+  readonly found: () => Promise<boolean>;
+}
+
+/** What was found of a need. */
+export interface Finding {
+  readonly what: string;
+  readonly debianPackage: string;
+  readonly found: boolean;
+}
+
+const program = (name: string, debianPackage = name): Need => ({
+  what: name,
+  debianPackage,
+  found: () => isOnPath(name),
+});
+const compiles = (what: string, debianPackage: string, source: string, flags: string[]): Need => ({
+  what,
+  debianPackage,
+  found: () => canCompile(source, flags),
+});
+
+const NEEDS: readonly Need[] = [
+  program('git'),
+  program('make'),
+  program('gcc'),
+  program('ld', 'binutils'),
+  program('flex'),
+  program('bison'),
+  program('bc'),
+  program('perl'),
+  program('gzip'),
+  program('setpriv', 'util-linux'),
+  program('qemu-system-x86_64', 'qemu-system-x86'),
+  program('/bin/busybox', 'busybox-static'),
+  compiles('static C programs', 'libc6-dev', 'int main(void){return 0;}', ['-static']),
+  compiles('libelf headers', 'libelf-dev', '#include <gelf.h>\nint main(void){return 0;}', ['-lelf']),
+  compiles('OpenSSL headers', 'libssl-dev', '#include <openssl/evp.h>\nint main(void){return 0;}', [
+    '-lcrypto',
+  ]),
+];
+
+/** Looks, by trying each, for everything that an agent needs on this machine. */
+export async function examineTools(): Promise<Finding[]> {
+  return Promise.all(
+    NEEDS.map(async ({ what, debianPackage, found }) => ({ what, debianPackage, found: await found() })),
+  );
+}
+
+/** A sentence for what is missing. */
+export function describeMissing({ what, debianPackage }: Finding): string {
+  return `${what} is missing: apt-get install ${debianPackage}`;
+}
+
+async function isOnPath(name: string): Promise<boolean> {
+  const places = name.startsWith('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
+  for (const place of places) {
+    try {
+      await access(join(place, name), constants.X_OK);
+      return true;
+    } catch {
+      // not in this place
+    }
+  }
+  return false;
+}
+
+async function canCompile(source: string, flags: readonly string[]): Promise<boolean> {
+  if (!(await isOnPath('gcc'))) return false;
+  const directory = await mkdtemp(join(tmpdir(), 'kbisect-doctor-'));
+  try {
+    await writeFile(join(directory, 'try.c'), source);
+    const args = ['-o', join(directory, 'try'), join(directory, 'try.c'), ...flags];
+    return (await run({ program: 'gcc', args, timeoutMs: 30_000 })).status === 0;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,70 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { KbisectError } from '@kbisect/shared/errors';
+import { Git } from '@kbisect/shared/git';
+import type { CommitId } from '@kbisect/shared/ids';
+import { run } from '@kbisect/shared/process';
+
+/** Configuration under which nothing that a fetched repository brings is ever run. */
+export const INERT = [
+  ['core.hooksPath', '/dev/null'],
+  ['core.fsmonitor', 'false'],
+  ['core.attributesFile', '/dev/null'],
+  ['submodule.recurse', 'false'],
+  ['fetch.recurseSubmodules', 'false'],
+  ['protocol.ext.allow', 'never'],
+  ['protocol.file.allow', 'never'],
+  ['gc.auto', '0'],
+  ['maintenance.auto', 'false'],
+  // What is fetched stays the pack that it came in.
+  ['fetch.unpackLimit', '1'],
+].flatMap(([name, value]) => ['-c', `${name ?? ''}=${value ?? ''}`]);
+
+/** The agent's bare copy of the coordinator's history. It has one owner, so a lock found at start is a dead one's. */
+export class Mirror {
+  readonly #fetches = new Map<string, Promise<void>>();
+  #last: Promise<void> = Promise.resolve();
+
+  private constructor(readonly git: Git) {}
+
+  static async open(directory: string): Promise<Mirror> {
+    const git = await Git.initBare(directory);
+    for (const name of await readdir(directory)) {
+      if (name.endsWith('.lock')) await rm(join(directory, name), { force: true });
+    }
+    await git.text(['worktree', 'prune']);
+    return new Mirror(git);
+  }
+
+  /**
+   * Brings a commit with its history, unless it is here. Fetches go one after the other; those who ask for the
+   * same commit at once share one.
+   * @throws KbisectError `unavailable` when it cannot be fetched
+   */
+  async fetchCommit(url: string, commit: CommitId, signal: AbortSignal): Promise<void> {
+    if (await this.git.hasCommit(commit)) return;
+    let fetch = this.#fetches.get(commit);
+    if (fetch === undefined) {
+      fetch = this.#last
+        .then(() => this.#fetch(url, commit, signal))
+        .finally(() => this.#fetches.delete(commit));
+      this.#fetches.set(commit, fetch);
+      this.#last = fetch.catch(() => undefined);
+    }
+    await fetch;
+  }
+
+  async #fetch(url: string, commit: CommitId, signal: AbortSignal): Promise<void> {
+    if (await this.git.hasCommit(commit)) return;
+    // The ref keeps the commit, and tells the next fetch what need not be sent.
+    const refspec = `${commit}:refs/kbisect/${commit}`;
+    const args = [...INERT, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', url, refspec];
+    const done = await run(this.git.command(args, { signal }));
+    if (done.status !== 0) {
+      throw new KbisectError(
+        'unavailable',
+        `cannot fetch ${commit} from ${url}: ${done.stderr.trim().slice(-500)}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { KbisectError } from '@kbisect/shared/errors';
+import type { CommitId } from '@kbisect/shared/ids';
+import { commandFailed, run } from '@kbisect/shared/process';
+import { Git } from '@kbisect/shared/git';
+import { INERT, type Mirror } from './mirror.js';
+
+/**
+ * A slot's checkout. It stays where it is from task to task with everything that was built in it, and git touches
+ * only what differs, so that make rebuilds what changed and nothing else.
+ */
+export class Worktree {
+  constructor(
+    private readonly mirror: Mirror,
+    readonly directory: string,
+  ) {}
+
+  /**
+   * Makes the tracked files those of the commit; untracked ones, the products of builds, stay.
+   * @throws KbisectError `command-failed` when git cannot, `resource-exhausted` when the disk is full
+   */
+  async checkout(commit: CommitId, signal: AbortSignal): Promise<void> {
+    if (!(await this.#isWhole())) await this.#create(signal);
+    const first = await this.#reset(commit, signal);
+    if (first.status === 0) return;
+    if (/No space left/.test(first.stderr)) throw full(this.directory);
+    // Whatever is wrong with this checkout, a new one is right.
+    await this.#create(signal);
+    const command = this.#command(commit, signal);
+    const second = await run(command);
+    if (/No space left/.test(second.stderr)) throw full(this.directory);
+    if (second.status !== 0) throw commandFailed(command, second);
+  }
+
+  async #reset(commit: CommitId, signal: AbortSignal) {
+    const gitDirectory = (await new Git(this.directory).text(['rev-parse', '--absolute-git-dir'])).trim();
+    // We are the only one here: a lock is left from a checkout that was killed.
+    await rm(join(gitDirectory, 'index.lock'), { force: true });
+    return run(this.#command(commit, signal));
+  }
+
+  #command(commit: CommitId, signal: AbortSignal) {
+    const args = [...INERT, 'reset', '--hard', '--quiet', commit, '--'];
+    return new Git(this.directory).command(args, { signal });
+  }
+
+  async #isWhole(): Promise<boolean> {
+    const done = await run(new Git(this.directory).command(['rev-parse', '--show-toplevel']));
+    return done.status === 0 && done.stdout.toString('utf8').trim() === this.directory;
+  }
+
+  async #create(signal: AbortSignal): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+    await mkdir(dirname(this.directory), { recursive: true });
+    // A worktree that was removed without git stays registered, and perhaps locked.
+    await run(this.mirror.git.command(['worktree', 'unlock', this.directory]));
+    await this.mirror.git.text(['worktree', 'prune']);
+    const args = ['worktree', 'add', '--quiet', '--force', '--detach', '--no-checkout'];
+    // An orphan's name is not needed: any commit serves, as nothing is checked out yet.
+    const any = await this.mirror.git.text(['for-each-ref', '--count=1', '--format=%(objectname)']);
+    await this.mirror.git.text([...INERT, ...args, this.directory, any], { signal });
+  }
+}
+
+function full(directory: string): KbisectError {
+  return new KbisectError(
+    'resource-exhausted',
+    `the disk of ${directory} is full; free some space on this agent`,
+  );
+}
