@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ChildProcess } from 'node:child_process';
 import { KbisectError } from '@kbisect/shared/errors';
 import { gitEnvironment } from '@kbisect/shared/git';
-import { startProcess } from '@kbisect/shared/process';
+import { killGroup, startProcess } from '@kbisect/shared/process';
 
 /** An author or committer, with the time as git writes it: seconds since the epoch and the zone. */
 export interface Person {
@@ -73,6 +73,11 @@ export class FastImport {
     this.child.stdin?.end('done\n');
     const [status] = await this.ended;
     if (status !== 0) throw new KbisectError('command-failed', `git fast-import failed: ${String(status)}`);
+  }
+
+  /** Ends git at once, if it has not ended; what it took in is lost. */
+  abandon(): void {
+    if (this.child.exitCode === null) killGroup(this.child);
   }
 
   private data(content: Buffer): void {

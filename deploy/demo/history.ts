@@ -24,19 +24,15 @@ interface Patch {
 }
 
 /**
- * Makes the history in a bare repository at `directory`, or finds it there. Commit ids depend on the package alone.
- * Only the files that a patch touches are ever written to disk; all others go from the tarball into git's pack.
+ * Makes the history of a source package in a bare repository at `directory`. Commit ids depend on the package alone.
+ * Only the files that a patch touches are ever written to disk; all others go from the tarball into git's pack. The
+ * repository has its name only once it is whole.
  */
-export async function bringHistory(
+export async function makeHistory(
   directory: string,
   source: SourcePackage,
   say: (line: string) => void,
 ): Promise<History> {
-  try {
-    return await openHistory(directory);
-  } catch {
-    // Not there yet, or not whole.
-  }
   const partial = `${directory}.partial`;
   const work = `${directory}.work`;
   await Promise.all([directory, partial, work].map((path) => rm(path, { recursive: true, force: true })));
@@ -54,10 +50,11 @@ export async function bringHistory(
   await new Git(partial).text(['symbolic-ref', 'HEAD', 'refs/heads/debian']);
   await rename(partial, directory);
   await rm(work, { recursive: true });
-  return openHistory(directory);
+  return readHistory(directory);
 }
 
-async function openHistory(directory: string): Promise<History> {
+/** The history that stands at `directory`. @throws KbisectError `invalid-argument` when there is none */
+export async function readHistory(directory: string): Promise<History> {
   const git = await Git.open(directory);
   const [upstream, last] = [await git.resolveCommit('upstream'), await git.resolveCommit('debian')];
   return { git, upstream, last };
@@ -70,10 +67,26 @@ async function importHistory(
   patches: readonly Patch[],
   debian: Person,
 ): Promise<void> {
-  const touched = new Set(patches.flatMap((patch) => patch.paths));
   const history = FastImport.start(repository, 'debian');
-  history.commit(debian, debian, `Linux ${source.version.replace(/-[^-]*$/, '')}\n`);
-  for await (const file of readTarball(source.upstream)) {
+  try {
+    history.commit(debian, debian, `Linux ${source.version.replace(/-[^-]*$/, '')}\n`);
+    await importUpstream(history, tree, source.upstream, new Set(patches.flatMap(({ paths }) => paths)));
+    history.tag('upstream');
+    for (const patch of patches) await importPatch(history, tree, patch, debian);
+    await history.finish();
+  } finally {
+    history.abandon();
+  }
+}
+
+/** All of the tarball goes into the commit, and its `touched` files into `tree` too. */
+async function importUpstream(
+  history: FastImport,
+  tree: string,
+  tarball: string,
+  touched: ReadonlySet<string>,
+): Promise<void> {
+  for await (const file of readTarball(tarball)) {
     history.put(file);
     if (touched.has(file.path) && file.mode !== '120000') {
       await mkdir(dirname(join(tree, file.path)), { recursive: true });
@@ -81,23 +94,18 @@ async function importHistory(
     }
     await history.drained();
   }
-  history.tag('upstream');
-  for (const patch of patches) {
-    await runText({
-      program: 'git',
-      args: ['apply', '--whitespace=nowarn', '--', patch.file],
-      cwd: tree,
-      env: outside(tree),
-    });
-    history.commit(patch.author, debian, patch.message);
-    for (const path of patch.paths) {
-      const mode = await modeOf(join(tree, path));
-      if (mode === undefined) history.remove(path);
-      else history.put({ path, mode, content: await readFile(join(tree, path)) });
-    }
-    await history.drained();
+}
+
+async function importPatch(history: FastImport, tree: string, patch: Patch, debian: Person): Promise<void> {
+  const args = ['apply', '--whitespace=nowarn', '--', patch.file];
+  await runText({ program: 'git', args, cwd: tree, env: outside(tree) });
+  history.commit(patch.author, debian, patch.message);
+  for (const path of patch.paths) {
+    const mode = await modeOf(join(tree, path));
+    if (mode === undefined) history.remove(path);
+    else history.put({ path, mode, content: await readFile(join(tree, path)) });
   }
-  await history.finish();
+  await history.drained();
 }
 
 /** For a directory that is no repository of its own and must not be taken for a part of one around it. */
