@@ -1,0 +1,96 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Git } from '@kbisect/shared/git';
+import { run } from '@kbisect/shared/process';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { clone, debianLinux, demoDirectory } from '../../deploy/dist/demo/debian-linux.js';
+import type { History } from '../../deploy/dist/demo/history.js';
+import { Farm, kbisect } from '../../deploy/dist/demo/kbisect.js';
+
+/** The last line of `kbisect bisect --json`. */
+interface Result {
+  readonly job: string;
+  readonly state: string;
+  readonly culprit: { readonly commit: string; readonly subject: string } | null;
+  readonly builds: number;
+  readonly trials: number;
+  readonly cacheHits: number;
+}
+
+const subject = 'fs: Enable link security restrictions by default';
+const symlinks = join(clone, 'deploy/demo/protected_symlinks.c');
+const hardlinks = join(clone, 'test/kernel/protected_hardlinks.sh');
+
+let history: History;
+let farm: Farm;
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+beforeAll(async () => {
+  history = await debianLinux(demoDirectory(), say);
+  farm = await Farm.start(join(clone, '.kbisect/kernel-test'), 2, say);
+});
+afterAll(() => farm.stop());
+
+async function bisect(reproducer: string): Promise<{ status: number | null; result: Result }> {
+  const ends = ['--good', history.upstream, '--bad', history.last];
+  const args = ['bisect', '--repo', history.git.directory, ...ends, '--reproducer', reproducer, '--json'];
+  let output = '';
+  const done = await run({
+    ...kbisect(['--coordinator', farm.address, ...args]),
+    onOutput: (chunk) => {
+      output += chunk.toString('utf8');
+      process.stdout.write(chunk);
+    },
+  });
+  const last = output.trimEnd().split('\n').at(-1) ?? '';
+  return { status: done.status, result: JSON.parse(last) as Result };
+}
+
+describe("Debian's patches on Linux 6.1, bisected by two agents that build and boot the real kernel", () => {
+  let first: Result;
+
+  test('a C reproducer finds the patch that enables link restrictions', async () => {
+    const { status, result } = await bisect(symlinks);
+    expect(result).toMatchObject({ state: 'found', culprit: { subject } });
+    expect(status).toBe(0);
+    // Both ends and at least the culprit and its parent were booted.
+    expect(result.trials).toBeGreaterThanOrEqual(4);
+    first = result;
+  });
+
+  test('a second job with another reproducer finds it in the same images and builds nothing', async () => {
+    const { status, result } = await bisect(hardlinks);
+    expect(result).toMatchObject({ state: 'found', culprit: first.culprit, builds: 0 });
+    expect(result.cacheHits).toBeGreaterThanOrEqual(4);
+    expect(status).toBe(0);
+  });
+
+  test('git replays the log of the job to the same commit', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'replay-'));
+    try {
+      const work = join(directory, 'work');
+      const git = new Git(work);
+      const args = ['clone', '--quiet', '--shared', '--no-checkout', '--', history.git.directory, work];
+      await new Git(directory).text(args);
+      // git bisect checks each commit out; the files of the top directory are enough.
+      await git.text(['sparse-checkout', 'set', '--cone']);
+      const log = join(directory, 'log');
+      await writeFile(log, await farm.text(['log', first.job]));
+      expect(await git.text(['bisect', 'replay', log])).toContain(
+        `${first.culprit?.commit ?? ''} is the first bad commit`,
+      );
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+
+  test('a reproducer that sees no difference ends the job with a reason, and builds nothing', async () => {
+    const always = join(await mkdtemp(join(tmpdir(), 'reproducer-')), 'always.sh');
+    await writeFile(always, '#!/bin/sh\ntrue\n');
+    const { status, result } = await bisect(always);
+    expect(result).toMatchObject({ state: 'no-difference', culprit: null, builds: 0 });
+    expect(status).toBe(3);
+  });
+});

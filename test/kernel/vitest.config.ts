@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config';
+
+/** Real kernels take minutes to build: one file, no limit that a slow machine would meet. */
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ['**/*.test.ts'],
+    testTimeout: 75 * 60_000,
+    hookTimeout: 15 * 60_000,
+    // The tests tell one story: each goes on where the one before ended.
+    bail: 1,
+  },
+});
