@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { address, defaultState, directory, label, wholeNumber } from './arguments.js';
 import type { BisectOptions } from './bisect.js';
@@ -10,7 +11,7 @@ const HTTP = '127.0.0.1:7421';
  * The whole command line. What a command does is in the file of its name, loaded when it is called.
  * @param end is called with the exit status of the command that ran
  */
-export function commandLine(end: (status: ExitStatus) => void): Command {
+export async function commandLine(end: (status: ExitStatus) => void): Promise<Command> {
   const program = new Command('kbisect')
     .description('A build farm that bisects the Linux kernel by itself.')
     .version('0.1.0')
@@ -23,7 +24,12 @@ export function commandLine(end: (status: ExitStatus) => void): Command {
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       outputError: (text, write) => {
-        write(text.replace(/^error: /, 'kbisect: '));
+        write(
+          `${text
+            .replace(/^error: /, 'kbisect: ')
+            .trim()
+            .replaceAll('\n', ' ')}\n`,
+        );
       },
     })
     .exitOverride();
@@ -188,5 +194,16 @@ export function commandLine(end: (status: ExitStatus) => void): Command {
       end(await (await import('./doctor.js')).doctor(options));
     });
 
+  await addSearchCommands(program);
   return program;
+}
+
+/** The commands that ask the search without a farm; each is a module with its own `command(): Command`. */
+async function addSearchCommands(program: Command): Promise<void> {
+  for (const name of ['plan', 'simulate']) {
+    const module = new URL(`./${name}.js`, import.meta.url);
+    if (!existsSync(module)) continue;
+    const { command } = (await import(module.href)) as { command: () => Command };
+    program.addCommand(command().copyInheritedSettings(program));
+  }
 }

@@ -11,7 +11,7 @@ process.stdout.on('error', (error) => {
 });
 
 try {
-  const program = commandLine((status) => {
+  const program = await commandLine((status) => {
     process.exitCode = status;
   });
   await program.parseAsync();

@@ -32,6 +32,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   child.unref();
   return {
     async close() {
+      child.ref(); // or nothing might be left that keeps this process waiting
       killGroup(child);
       await closed;
     },

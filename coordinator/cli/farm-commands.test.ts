@@ -1,0 +1,128 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commitOf, kbisect, repositoryOf, Running, temporaryFolder } from './program-under-test.js';
+
+// Against a real coordinator that has no agents: what can be asked and told without any work being done.
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let coordinator: Running;
+let repo: string;
+let env: NodeJS.ProcessEnv;
+
+const start = (listen: string) =>
+  new Running([
+    'coordinator',
+    '--state',
+    join(folder.path, 'state'),
+    '--listen',
+    listen,
+    '--http',
+    '127.0.0.1:0',
+  ]);
+const listens = /^kbisect coordinator: gRPC (\S+), HTTP (\S+)$/m;
+
+beforeAll(async () => {
+  folder = await temporaryFolder();
+  repo = join(folder.path, 'repo');
+  await repositoryOf(repo, 20);
+  coordinator = start('127.0.0.1:0');
+  env = { KBISECT_COORDINATOR: (await coordinator.shows(listens))[1] };
+});
+afterAll(async () => {
+  await coordinator.stop();
+  await folder.remove();
+});
+
+async function submit(more: readonly string[] = ['--run', 'test $(cat number) -lt 7']): Promise<string> {
+  const args = ['bisect', '--repo', repo, '--good', 'v1', '--bad', 'v20', '--detach', ...more];
+  const { stdout, stderr, status } = await kbisect(args, env);
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  return stdout.trim();
+}
+
+describe('a job that is left to the farm', () => {
+  it('is one id on standard output, and is in the list', async () => {
+    const id = await submit();
+    expect(id).toMatch(/^[a-z0-9-]+$/);
+    const { stdout } = await kbisect(['jobs'], env);
+    expect(stdout).toMatch(new RegExp(`^${id} +\\w+ +repo v1\\.\\.v20: test \\$\\(cat number\\) -lt 7`, 'm'));
+    const shown = await kbisect(['job', id], env);
+    expect(shown.stdout).toContain(`bad: ${await commitOf(repo, 'v20')}`);
+  });
+
+  it('takes a reproducer with all of its files, which are kept once however often they come', async () => {
+    await mkdir(join(folder.path, 'case'));
+    await writeFile(join(folder.path, 'case/crash.c'), '#include "big.h"\n');
+    await writeFile(join(folder.path, 'case/big.h'), Buffer.alloc(3 << 20, '\n'));
+    await writeFile(join(folder.path, 'case/empty.config'), '');
+    const files = [
+      ...['--reproducer', join(folder.path, 'case/crash.c')],
+      ...['--config-fragment', join(folder.path, 'case/empty.config')],
+    ];
+    expect(await submit(files)).not.toBe(await submit(files));
+  });
+
+  it('can be cancelled; whoever watches then sees it end with status 3', async () => {
+    const id = await submit();
+    const watcher = new Running(['watch', id, '--json'], env);
+    await watcher.shows(/the range has 19 commits/);
+    expect((await kbisect(['cancel', id], env)).stdout).toBe(`job ${id} is cancelled\n`);
+    expect(await watcher.ended()).toBe(3);
+    const result = JSON.parse(watcher.stdout.trim().split('\n').at(-1) ?? '') as unknown;
+    expect(result).toMatchObject({
+      job: id,
+      state: 'cancelled',
+      culprit: null,
+      builds: 0,
+      trials: 0,
+      cacheHits: 0,
+    });
+    const log = await kbisect(['log', id], env);
+    expect(log.stdout).toMatch(/^git bisect start /m);
+  });
+
+  it('goes on when its watcher is interrupted', async () => {
+    const args = ['bisect', '--repo', repo, '--good', 'v1', '--bad', 'v20', '--run', 'true'];
+    const watcher = new Running(args, env);
+    const [, id = ''] = await watcher.shows(/^job (\S+):/m);
+    expect(await watcher.stop('SIGINT')).toBe(1);
+    expect(watcher.stderr).toContain(`job ${id} goes on; 'kbisect watch ${id}' follows it`);
+    expect((await kbisect(['job', id], env)).stdout).toMatch(/19 candidates left/);
+  });
+});
+
+describe('what is not there', () => {
+  it.each([['job'], ['watch'], ['log'], ['report'], ['cancel']])(
+    '%s says so, with status 1',
+    async (command) => {
+      const { status, stderr } = await kbisect([command, 'nope'], env);
+      expect(stderr).toBe("kbisect: there is no job nope; see 'kbisect jobs'\n");
+      expect(status).toBe(1);
+    },
+  );
+
+  it('console says that the commit was not tested', async () => {
+    const { status, stderr } = await kbisect(['console', await submit(), 'abc'], env);
+    expect(stderr).toMatch(/^kbisect: no tested commit begins with "abc"/);
+    expect(status).toBe(1);
+  });
+});
+
+describe('a coordinator that is killed and started again', () => {
+  it('loses no watcher, and no line is shown twice', async () => {
+    const id = await submit();
+    const watcher = new Running(['watch', id], env);
+    await watcher.shows(/the range has 19 commits/);
+    await coordinator.stop('SIGKILL');
+    await watcher.shows(/no connection, trying again/);
+    coordinator = start(env['KBISECT_COORDINATOR'] ?? '');
+    await coordinator.shows(listens);
+    await watcher.shows(/connected again/);
+    await kbisect(['cancel', id], env);
+    expect(await watcher.ended()).toBe(3);
+    expect(watcher.stdout.match(/the range has 19 commits/g)).toHaveLength(1);
+    expect(watcher.stdout.match(/^job /gm)).toHaveLength(1);
+  });
+});

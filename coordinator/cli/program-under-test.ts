@@ -1,0 +1,104 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { killGroup, run, runText, type Completed } from '@kbisect/shared/process';
+
+// The real program as other processes, for the tests of the command line.
+
+const PROGRAM = fileURLToPath(new URL('../bin/kbisect.js', import.meta.url));
+
+export interface Ran extends Omit<Completed, 'stdout'> {
+  readonly stdout: string;
+}
+
+/** Runs `kbisect` to its end. */
+export async function kbisect(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  const done = await run({
+    program: process.execPath,
+    args: [PROGRAM, ...args],
+    env: { ...process.env, ...env },
+    timeoutMs: 100_000,
+  });
+  return { ...done, stdout: done.stdout.toString('utf8') };
+}
+
+/** A `kbisect` that runs on. */
+export class Running {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  readonly #closed: Promise<unknown[]>;
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+    this.child = spawn(process.execPath, [PROGRAM, ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString('utf8')));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString('utf8')));
+    this.#closed = once(this.child, 'close');
+  }
+
+  /** Waits until its standard output shows the pattern. */
+  async shows(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.stdout);
+      if (found) return found;
+      const more = await Promise.race([once(this.child.stdout!, 'data'), this.#closed.then(() => 'closed')]);
+      if (more === 'closed' && !pattern.test(this.stdout)) {
+        throw new Error(`it ended without showing ${pattern.source}:\n${this.stdout}${this.stderr}`);
+      }
+    }
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
+    if (this.child.exitCode === null && this.child.signalCode === null) killGroup(this.child, signal);
+    return this.ended();
+  }
+
+  async ended(): Promise<number | null> {
+    const [status] = (await this.#closed) as [number | null];
+    return status;
+  }
+}
+
+/** A folder for one test file, and how to be rid of it. */
+export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'kbisect-cli-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** A repository of so many commits in a row, tagged v1, v2, ...; `number` holds the number of the commit. */
+export async function repositoryOf(directory: string, commits: number): Promise<void> {
+  const name = (mark: number) => `refs/tags/v${mark}`;
+  const who = 'A U Thor <author@example.com>';
+  const stream: string[] = [];
+  for (let mark = 1; mark <= commits; mark += 1) {
+    const subject = `change ${mark}`;
+    const text = `${mark}\n`;
+    stream.push(`commit refs/heads/main`, `mark :${mark}`, `committer ${who} ${1_700_000_000 + mark} +0000`);
+    stream.push(`data ${subject.length}`, subject, 'M 100644 inline number', `data ${text.length}`, text);
+    stream.push(`reset ${name(mark)}`, `from :${mark}`, '');
+  }
+  await runText({ program: 'git', args: ['init', '--quiet', '-b', 'main', '--', directory] });
+  await runText({
+    program: 'git',
+    args: ['-C', directory, 'fast-import', '--quiet'],
+    input: stream.join('\n'),
+  });
+}
+
+/** The commit id of a revision. */
+export async function commitOf(directory: string, revision: string): Promise<string> {
+  return runText({ program: 'git', args: ['-C', directory, 'rev-parse', `${revision}^{commit}`] });
+}
+
+/** The processes whose command line has the text, as `pid args`. */
+export async function processesWith(text: string): Promise<string[]> {
+  const list = await runText({ program: 'ps', args: ['-ww', '-eo', 'pid,args'] });
+  return list.split('\n').filter((line) => line.includes(text) && !line.includes('ps -ww'));
+}
