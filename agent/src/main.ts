@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism, hostname, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
+import { systemClock } from '@kbisect/shared/clock';
+import { lockDirectory } from '@kbisect/shared/directory-lock';
+import {
+  ActionCacheClient,
+  ContentAddressableStorageClient,
+} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { AgentSessionClient, type Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
+import { agentName } from '@kbisect/shared/ids';
+import { createLog } from '@kbisect/shared/log';
+import { ARCH_NAMES } from './boot/arch.js';
+import { probeAccelerator } from './boot/probe.js';
+import type { Accelerator } from './boot/qemu.js';
+import { probeToolchain } from './build/recipe.js';
+import { describeMissing, examineTools } from './doctor/tools.js';
+import { Session } from './session/session.js';
+import { Mirror } from './source/mirror.js';
+import { Artifacts } from './task/artifacts.js';
+import { Slot } from './task/slot.js';
+import { Slots } from './task/slots.js';
+
+export interface AgentOptions {
+  /** The coordinator's gRPC address, `host:port`. */
+  readonly coordinator: string;
+  /** Unique in the farm; the host's name when not given. */
+  readonly name?: string;
+  /** Tasks side by side. */
+  readonly slots: number;
+  /** Directory of everything that the agent keeps. */
+  readonly workdir: string;
+  readonly labels: Record<string, string>;
+}
+
+const CHANNEL = {
+  'grpc.max_receive_message_length': 16 * 1024 * 1024,
+  'grpc.max_send_message_length': 16 * 1024 * 1024,
+  // Without a ping a coordinator that was cut off would go unnoticed.
+  'grpc.keepalive_time_ms': 5000,
+  'grpc.keepalive_timeout_ms': 5000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
+
+/**
+ * Runs an agent until the signal is aborted.
+ * @throws KbisectError when the work directory is in use by another agent, or the name is not one
+ */
+export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
+  const log = createLog('agent');
+  const name = agentName(options.name ?? hostname());
+  const workdir = resolve(options.workdir);
+  await mkdir(workdir, { recursive: true });
+  const lock = await lockDirectory(workdir);
+  const insecure = credentials.createInsecure();
+  const clients = {
+    session: new AgentSessionClient(options.coordinator, insecure, CHANNEL),
+    bytes: new ByteStreamClient(options.coordinator, insecure, CHANNEL),
+    storage: new ContentAddressableStorageClient(options.coordinator, insecure, CHANNEL),
+    actions: new ActionCacheClient(options.coordinator, insecure, CHANNEL),
+  };
+  try {
+    const { capabilities, accelerator, toolchain } = await probe(signal);
+    log.info({ name, ...capabilities }, 'agent');
+
+    const mirror = await Mirror.open(join(workdir, 'mirror'));
+    const artifacts = new Artifacts(clients.bytes, clients.storage, clients.actions);
+    const slots: Slot[] = [];
+    for (let n = 0; n < options.slots; n++) {
+      slots.push(await Slot.open(join(workdir, `slot${n}`), mirror, artifacts));
+    }
+    // A slot may use the whole machine: builds have phases that only one processor can work on.
+    const worker = new Slots(slots, { accelerator, toolchain, jobs: availableParallelism() });
+    const identity = {
+      name,
+      incarnation: randomUUID(),
+      slots: options.slots,
+      labels: options.labels,
+      capabilities,
+    };
+    await new Session(clients.session, identity, worker, systemClock, log).serve(signal);
+  } finally {
+    for (const client of Object.values(clients)) client.close();
+    await lock.close();
+  }
+}
+
+/** What this machine can do, found by trying. */
+async function probe(
+  signal: AbortSignal,
+): Promise<{ capabilities: Capabilities; accelerator: Accelerator; toolchain: string }> {
+  const missing = (await examineTools()).filter(({ found }) => !found).map(describeMissing);
+  const whole = missing.length === 0;
+  const accelerator = whole ? await probeAccelerator(signal) : undefined;
+  const toolchain = whole ? await probeToolchain() : '';
+  const capabilities: Capabilities = {
+    arches: accelerator === undefined ? [] : ARCH_NAMES,
+    compiler: toolchain,
+    accelerator: accelerator ?? '',
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    missing,
+  };
+  return { capabilities, accelerator: accelerator ?? 'tcg', toolchain };
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { KbisectError } from '@kbisect/shared/errors';
+import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
+import { commitId } from '@kbisect/shared/ids';
+import { archOf } from '../boot/arch.js';
+import { boot, type Accelerator } from '../boot/qemu.js';
+import type { Report, TaskEnd } from '../session/session.js';
+import { buildOrFetchImage } from './image.js';
+import { packOrFetchInitramfs } from './initramfs.js';
+import type { Slot } from './slot.js';
+
+/** What a slot needs to build and boot. */
+export interface BootMeans {
+  readonly slot: Slot;
+  readonly accelerator: Accelerator;
+  readonly toolchain: string;
+  /** Processes that a build may use. */
+  readonly jobs: number;
+}
+
+/**
+ * Tests a commit: packs the reproducer, builds the kernel or takes its image from the cache, boots it as often as asked.
+ * What is wrong with the job (a reproducer that does not compile, a symbol that cannot be set) refuses the task.
+ */
+export async function bootTask(
+  task: Task,
+  test: BootTest,
+  means: BootMeans,
+  gitUrl: string,
+  report: Report,
+  signal: AbortSignal,
+): Promise<TaskEnd> {
+  const arch = archOf(test.arch);
+  if (arch === undefined)
+    return { $case: 'failed', value: { reason: `this agent cannot build ${test.arch}` } };
+  const commit = commitId(task.commit);
+  try {
+    // The reproducer first: no kernel is built for one that does not compile.
+    report.progress(Progress_Phase.PHASE_PACK, 0);
+    const initramfs = await packOrFetchInitramfs(test, means.slot, signal);
+    const built = await buildOrFetchImage(commit, test, arch, means, gitUrl, report, signal);
+    const { image, failure, log, cached, seconds } = built;
+    report.result({ $case: 'build', value: { commit, image: image?.blob, failure, log, cached, seconds } });
+    if (image === undefined) return { $case: 'done', value: {} };
+
+    for (let trial = 0; trial < task.trials; trial++) {
+      report.progress(Progress_Phase.PHASE_BOOT, trial / task.trials);
+      const consolePath = join(means.slot.directory, 'console');
+      const { outcome, seconds: took } = await boot({
+        arch,
+        image: image.path,
+        initramfs: initramfs.path,
+        accelerator: means.accelerator,
+        timeoutSeconds: task.timeoutSeconds,
+        nonce: randomBytes(8).toString('hex'),
+        consolePath,
+        signal,
+        onConsole: (chunk) => report.console(chunk),
+      });
+      const console = await means.slot.artifacts.upload(consolePath, signal);
+      const digests = { image: image.blob.digest, initramfs: initramfs.blob.digest };
+      report.result({ $case: 'trial', value: { commit, outcome, console, seconds: took, ...digests } });
+    }
+    return { $case: 'done', value: {} };
+  } catch (error) {
+    if (error instanceof KbisectError && error.code === 'invalid-argument') {
+      return { $case: 'refused', value: { reason: error.message } };
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,134 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  ActionResult,
+  OutputFile,
+} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { CommitId } from '@kbisect/shared/ids';
+import type { Arch } from '../boot/arch.js';
+import { configure, MINIMAL_PROFILE, UnconfigurableError } from '../build/configure.js';
+import { buildKernel } from '../build/kbuild.js';
+import { buildAction, type Recipe } from '../build/recipe.js';
+import type { Report } from '../session/session.js';
+import type { BootMeans } from './boot-task.js';
+import type { CachedFile } from './initramfs.js';
+import type { Slot } from './slot.js';
+
+/** What came of a commit's build, whoever did it. */
+export interface BuiltImage {
+  readonly image: CachedFile | undefined;
+  /** Why there is no image; empty when there is one. */
+  readonly failure: string;
+  readonly log: BlobRef | undefined;
+  readonly cached: boolean;
+  readonly seconds: number;
+}
+
+/**
+ * The image of a commit: from the cache when it was ever built by this recipe, else built here and put there. A failure
+ * to build is remembered just the same.
+ * @throws KbisectError `invalid-argument` naming config symbols that cannot be set; anything that is wrong with this
+ *   machine
+ */
+export async function buildOrFetchImage(
+  commit: CommitId,
+  test: BootTest,
+  arch: Arch,
+  means: BootMeans,
+  gitUrl: string,
+  report: Report,
+  signal: AbortSignal,
+): Promise<BuiltImage> {
+  const { slot } = means;
+  report.progress(Progress_Phase.PHASE_FETCH, 0);
+  await slot.mirror.fetchCommit(gitUrl, commit, signal);
+  const texts = await readConfigs(test, slot, signal);
+  const recipe: Recipe = {
+    arch: test.arch,
+    target: arch.target,
+    base: texts.base ?? (await readFile(MINIMAL_PROFILE, 'utf8')),
+    baseIsProfile: texts.base === undefined,
+    fragments: texts.fragments.map(({ text }) => text),
+    toolchain: means.toolchain,
+  };
+  const action = buildAction(await slot.mirror.git.treeOf(commit), recipe);
+  const known = await slot.artifacts.actionResult(action);
+  if (known) return fromCache(known, slot, signal);
+
+  const started = performance.now();
+  const logPath = join(slot.directory, 'build.log');
+  report.progress(Progress_Phase.PHASE_CHECKOUT, 0);
+  await slot.worktree.checkout(commit, signal);
+  const tree = slot.worktree.directory;
+  let failure = '';
+  try {
+    report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
+    await configure({ tree, arch: test.arch, ...texts, signal });
+    const built = await buildKernel({
+      tree,
+      arch: test.arch,
+      target: arch.target,
+      jobs: means.jobs,
+      logPath,
+      signal,
+      onProgress: (fraction) => report.progress(Progress_Phase.PHASE_BUILD, fraction),
+    });
+    if (built.kind === 'failed') failure = built.firstError;
+  } catch (error) {
+    if (!(error instanceof UnconfigurableError)) throw error;
+    failure = error.message;
+    await writeFile(logPath, error.log);
+  }
+
+  report.progress(Progress_Phase.PHASE_UPLOAD, 0);
+  const log = await slot.artifacts.upload(logPath, signal);
+  const outputs: OutputFile[] = [output('build.log', log)];
+  let image: CachedFile | undefined;
+  if (failure === '') {
+    const path = join(tree, arch.image);
+    image = { path, blob: await slot.artifacts.upload(path, signal) };
+    outputs.push(
+      output('image', image.blob),
+      output('.config', await slot.artifacts.upload(join(tree, '.config'), signal)),
+    );
+  }
+  const exitCode = failure === '' ? 0 : 1;
+  await slot.artifacts.recordAction(action, {
+    outputFiles: outputs,
+    exitCode,
+    stderrRaw: Buffer.from(failure),
+  });
+  return { image, failure, log, cached: false, seconds: (performance.now() - started) / 1000 };
+}
+
+async function fromCache(known: ActionResult, slot: Slot, signal: AbortSignal): Promise<BuiltImage> {
+  const log = blobOf(known, 'build.log');
+  const blob = blobOf(known, 'image');
+  if (blob === undefined) {
+    const failure = Buffer.from(known.stderrRaw).toString('utf8') || 'it failed before';
+    return { image: undefined, failure, log, cached: true, seconds: 0 };
+  }
+  const path = join(slot.directory, 'image');
+  await slot.fetch(blob, path, signal);
+  return { image: { path, blob }, failure: '', log, cached: true, seconds: 0 };
+}
+
+async function readConfigs(test: BootTest, slot: Slot, signal: AbortSignal) {
+  const base = test.baseConfig?.blob ? await slot.text(test.baseConfig.blob, signal) : undefined;
+  const fragments: { name: string; text: string }[] = [];
+  for (const { name, blob } of test.fragments) {
+    if (blob) fragments.push({ name, text: await slot.text(blob, signal) });
+  }
+  return { base, fragments };
+}
+
+function output(path: string, blob: BlobRef): OutputFile {
+  return { path, digest: { hash: blob.digest, sizeBytes: blob.size }, isExecutable: false };
+}
+
+function blobOf(result: ActionResult, path: string): BlobRef | undefined {
+  const found = result.outputFiles.find((file) => file.path === path)?.digest;
+  return found && { digest: found.hash, size: found.sizeBytes };
+}
