@@ -147,7 +147,9 @@ export class Session {
     const { lease, task } = offer;
     if (lease === undefined || task === undefined) return;
     this.#outbox.open(lease);
-    if (this.#tasks.size >= this.identity.slots) {
+    // A withdrawn task that is still being stopped gives its slot to this one.
+    const busy = [...this.#tasks.values()].filter((task) => !task.signal.aborted).length;
+    if (busy >= this.identity.slots) {
       this.#result(lease, {
         $case: 'task',
         value: { end: { $case: 'failed', value: { reason: 'no free slot' } } },

@@ -4,10 +4,11 @@ import { bootTask, type BootMeans } from './boot-task.js';
 import { runTask } from './run-task.js';
 import type { Slot } from './slot.js';
 
-/** The agent's slots: each task gets a free one, the one whose last commit of that job is there first. */
+/** The agent's slots: each task gets a free one, best one that has worked for its job before, or waits for one. */
 export class Slots implements Worker {
   readonly #free: Slot[];
   readonly #lastJob = new Map<Slot, string>();
+  readonly #waiting: ((slot: Slot) => void)[] = [];
 
   constructor(
     slots: readonly Slot[],
@@ -17,25 +18,39 @@ export class Slots implements Worker {
   }
 
   async work(task: Task, gitUrl: string, report: Report, signal: AbortSignal): Promise<TaskEnd> {
-    const slot = this.#take(task.job);
-    if (slot === undefined) return { $case: 'failed', value: { reason: 'no free slot' } };
+    const slot = await this.#take(task.job);
     try {
-      switch (task.test?.$case) {
-        case 'boot':
-          return await bootTask(task, task.test.value, { ...this.means, slot }, gitUrl, report, signal);
-        case 'run':
-          return await runTask(task, task.test.value, slot, gitUrl, report, signal);
-        case undefined:
-          return { $case: 'failed', value: { reason: 'a task of a kind that this agent does not know' } };
-      }
+      signal.throwIfAborted();
+      return await this.#workIn(slot, task, gitUrl, report, signal);
     } finally {
       this.#lastJob.set(slot, task.job);
-      this.#free.push(slot);
+      const next = this.#waiting.shift();
+      if (next) next(slot);
+      else this.#free.push(slot);
     }
   }
 
-  #take(job: string): Slot | undefined {
+  async #workIn(
+    slot: Slot,
+    task: Task,
+    gitUrl: string,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<TaskEnd> {
+    const { test } = task;
+    switch (test?.$case) {
+      case 'boot':
+        return bootTask(task, test.value, { ...this.means, slot }, gitUrl, report, signal);
+      case 'run':
+        return runTask(task, test.value, slot, gitUrl, report, signal);
+      case undefined:
+        return { $case: 'failed', value: { reason: 'a task of a kind that this agent does not know' } };
+    }
+  }
+
+  async #take(job: string): Promise<Slot> {
     const warm = this.#free.findIndex((slot) => this.#lastJob.get(slot) === job);
-    return this.#free.splice(Math.max(0, warm), 1)[0];
+    const [slot] = this.#free.splice(Math.max(0, warm), 1);
+    return slot ?? new Promise((resolve) => this.#waiting.push(resolve));
   }
 }

@@ -367,9 +367,10 @@ export class Farm {
   }
 
   #withdrawAll(job: Job, now: number): void {
-    for (const { id } of job.liveLeases) {
+    for (const { id, commit } of job.liveLeases) {
       const lease = this.leases.get(id);
-      if (lease) this.#withdraw(lease, 'the job is over', now);
+      if (lease && job.isTested(commit)) this.#release(lease, LeaseEnd.LEASE_END_DONE, '', now);
+      else if (lease) this.#withdraw(lease, 'the job is over', now);
     }
   }
 

@@ -212,21 +212,22 @@ export class Job {
     const leased = new Set(this.liveLeases.map((lease) => lease.commit));
     const unproved = this.#unproved();
     if (unproved.length > 0) {
-      return unproved.filter((end) => !leased.has(end) && !this.#tested(end)).slice(0, slots);
+      return unproved.filter((end) => !leased.has(end) && !this.isTested(end)).slice(0, slots);
     }
     return this.#search === undefined ? [] : this.#chosen(this.#search, this.#range.graph, leased, slots);
   }
 
-  /** Live leases whose result can teach nothing more. */
+  /** Live leases whose result can teach nothing more. Those that have told all end by themselves. */
   futile(): JobLease[] {
     const live = this.liveLeases;
     if (this.over) return live;
-    const judged = live.filter((lease) => this.verdicts.has(lease.commit));
+    const telling = live.filter((lease) => !this.isTested(lease.commit));
+    const judged = telling.filter((lease) => this.verdicts.has(lease.commit));
     const { graph } = this.#range ?? {};
     if (graph === undefined || this.#search === undefined || this.#unproved().length > 0) return judged;
-    const indices = live.flatMap((lease) => graph.indexOf(lease.commit) ?? []);
+    const indices = telling.flatMap((lease) => graph.indexOf(lease.commit) ?? []);
     const futile = new Set(this.#search.futile(indices).map((index) => graph.id(index)));
-    return live.filter((lease) => futile.has(lease.commit) || judged.includes(lease));
+    return telling.filter((lease) => futile.has(lease.commit) || judged.includes(lease));
   }
 
   /** Trials that a commit still needs. */
@@ -260,7 +261,7 @@ export class Job {
   }
 
   /** Whether all is known of a commit that its trials can tell. */
-  #tested(commit: CommitId): boolean {
+  isTested(commit: CommitId): boolean {
     const { outcomes, buildFailure } = this.evidenceOf(commit);
     return buildFailure !== undefined || outcomes.length >= this.#runs;
   }
