@@ -7,9 +7,10 @@ import { phaseWord } from './words.js';
 
 /** Lists the farm's agents and what they do. */
 export async function agents(coordinator: string, options: { readonly json?: boolean }): Promise<void> {
-  const { agents: all } = await withConnection(coordinator, (connection) =>
+  const { agents: found } = await withConnection(coordinator, (connection) =>
     connection.call<ListAgentsResponse>((...rest) => connection.farm.listAgents({}, ...rest)),
   );
+  const all = found.sort((one, other) => one.name.localeCompare(other.name, 'en', { numeric: true }));
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ agents: all.map(agentResult) })}\n`);
     return;

@@ -19,7 +19,8 @@ export interface Display {
 
 /** A live display on a terminal, plain lines anywhere else. */
 export function displayOn(stream: NodeJS.WriteStream, now: () => number): Display {
-  return stream.isTTY ? liveDisplay(stream, now) : plainDisplay(stream);
+  // A terminal that does not tell its size has no place to draw on.
+  return stream.isTTY && stream.rows > 0 ? liveDisplay(stream, now) : plainDisplay(stream);
 }
 
 function liveDisplay(stream: NodeJS.WriteStream, now: () => number): Display {
@@ -31,14 +32,16 @@ function liveDisplay(stream: NodeJS.WriteStream, now: () => number): Display {
   const draw = () => {
     if (latest === undefined) return;
     drawn = true;
-    update(view(latest, { columns: columns(), rows: stream.rows || 24, now: now(), paint }).join('\n'));
+    update(view(latest, { columns: columns(), rows: stream.rows, now: now(), paint }).join('\n'));
   };
   // The clock runs on between messages; and many messages make one frame.
   const timer = setInterval(draw, FRAME_MS);
   return {
     paint,
     line({ text, lasting }) {
-      if (lasting) update.persist(cliTruncate(text, columns()));
+      if (!lasting) return;
+      update.persist(cliTruncate(text, columns()));
+      draw();
     },
     show(progress) {
       latest = progress;

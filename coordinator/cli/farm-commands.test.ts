@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runText } from '@kbisect/shared/process';
 import { commitOf, kbisect, repositoryOf, Running, temporaryFolder } from './program-under-test.js';
 
 // Against a real coordinator that has no agents: what can be asked and told without any work being done.
@@ -90,6 +91,27 @@ describe('a job that is left to the farm', () => {
     expect(await watcher.stop('SIGINT')).toBe(1);
     expect(watcher.stderr).toContain(`job ${id} goes on; 'kbisect watch ${id}' follows it`);
     expect((await kbisect(['job', id], env)).stdout).toMatch(/19 candidates left/);
+  });
+});
+
+describe('a repository at a URL', () => {
+  it('is fetched by the coordinator, which resolves the revisions in it', async () => {
+    const [, , http = ''] = listens.exec(coordinator.stdout) ?? [];
+    const url = `http://${http}/git`;
+    const push = ['-C', repo, 'push', '--quiet', '--', url, 'main', 'v1', 'v20'];
+    await runText({ program: 'git', args: push });
+    const ends = ['--old', 'v1', '--new', 'v20', '--run', 'true', '--detach'];
+    const { stdout, stderr } = await kbisect(['bisect', '--repo', url, ...ends], env);
+    expect(stderr).toBe('');
+    const job = await kbisect(['job', stdout.trim()], env);
+    expect(job.stdout).toContain(`new: ${await commitOf(repo, 'v20')}\nold: ${await commitOf(repo, 'v1')}\n`);
+
+    const unknown = await kbisect(
+      ['bisect', '--repo', url, '--old', 'v2', '--new', 'v20', '--run', 'true'],
+      env,
+    );
+    expect(unknown.stderr).toMatch(/^kbisect: unknown revision "v2"/);
+    expect(unknown.status).toBe(2);
   });
 });
 

@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runText } from '@kbisect/shared/process';
 import {
@@ -47,9 +49,9 @@ describe('bisect --local', () => {
   });
 
   it('looks for a fix in the words of a fix', async () => {
-    const fixed = ['--run', 'test $(cat number) -ge 23'];
+    // As in git bisect run, exit status 0 is the older behaviour, here: broken.
     const { stdout, status } = await kbisect(
-      ['bisect', '--repo', repo, '--broken', 'v1', '--fixed', 'v40', ...fixed, '--local', '--agents', '1'],
+      ['bisect', '--repo', repo, '--broken', 'v1', '--fixed', 'v40', ...run, '--local', '--agents', '1'],
       env,
     );
     expect(stdout).toContain(`${await commitOf(repo, 'v23')} is the first fixed commit\n    change 23\n`);
@@ -91,21 +93,22 @@ describe('bisect --local', () => {
   });
 
   it('shows itself live on a terminal', async () => {
-    const command = [
-      ...[process.execPath, new URL('../bin/kbisect.js', import.meta.url).pathname],
+    const words = [
+      ...[process.execPath, fileURLToPath(new URL('../bin/kbisect.js', import.meta.url))],
       ...['bisect', '--repo', repo, '--good', 'v1', '--bad', 'v40', '--local', ...run],
     ];
-    const quoted = command.map((word) => `'${word}'`).join(' ');
+    const command = `stty rows 24 cols 80; ${words.map((word) => `'${word}'`).join(' ')}`;
     const shown = await runText({
       program: 'script',
-      args: ['--quiet', '--return', '--flush', '--command', quoted, '/dev/null'],
+      args: ['--quiet', '--return', '--flush', '--command', command, '/dev/null'],
       env: { ...process.env, ...env, TERM: 'xterm-256color' },
     });
-    expect(shown).toMatch(/█░* .*\d+ of 39 candidates left/);
-    expect(shown).toMatch(/agent-[12] .*(running|starting|checkout|fetching)/);
+    const text = stripVTControlCharacters(shown);
+    expect(text).toMatch(/█░* .*\d+ of 39 candidates left/);
+    expect(text).toMatch(/agent-[12] .*(running|starting|checkout|fetching)/);
     expect(shown).toContain('\u001b[?25l'); // the cursor is hidden
     expect(shown).toContain('\u001b[?25h'); // and comes back
-    expect(shown).toContain('is the first bad commit');
+    expect(text).toMatch(/^[0-9a-f]{40} is the first bad commit\r?$/m);
   });
 });
 
@@ -140,13 +143,13 @@ describe('up', () => {
     const ports = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
     const farm = new Running(['up', '--agents', '1', '--state', state, ...ports], env);
     await farm.shows(/^kbisect farm:/m);
-    const [agent = ''] = await processesWith('agent --name agent-1');
-    process.kill(Number.parseInt(agent.trim(), 10), 'SIGKILL');
-    await expect.poll(() => farm.stderr, { timeout: 10_000 }).toMatch(/agent-1 died: killed by SIGKILL/);
+    const workdir = join(state, 'agents', 'agent-1');
+    const agents = async () => (await processesWith(workdir)).map((line) => Number.parseInt(line.trim(), 10));
+    const [killed = 0] = await agents();
+    process.kill(killed, 'SIGKILL');
+    await farm.says(/agent-1 died: killed by SIGKILL/);
     await expect
-      .poll(async () => (await processesWith('agent --name agent-1')).filter((line) => line !== agent), {
-        timeout: 10_000,
-      })
+      .poll(async () => (await agents()).filter((pid) => pid !== killed), { timeout: 10_000 })
       .toHaveLength(1);
     expect(await farm.stop('SIGINT')).toBe(0);
   });

@@ -65,7 +65,9 @@ export async function pushEnds(
       // None of the user's hooks; and a farm is on one's own network, not behind a proxy.
       ...['-c', 'core.hooksPath=/dev/null', '-c', 'http.proxy=', '-c', 'push.gpgSign=false'],
       ...['push', '--no-verify', '--no-follow-tags', '--recurse-submodules=no'],
-      showProgress ? '--progress' : '--quiet',
+      // Quiet but for the progress: where the commits go is no concern of the user's.
+      '--quiet',
+      ...(showProgress ? ['--progress'] : []),
       ...['--', gitUrl, ...refspecs],
     ],
     { signal, ...(showProgress && { onOutput: (chunk: Buffer) => showProgress(chunk.toString('utf8')) }) },

@@ -45,11 +45,20 @@ export class Running {
 
   /** Waits until its standard output shows the pattern. */
   async shows(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#waitFor(pattern, 'stdout');
+  }
+
+  /** Waits until its standard error shows the pattern. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#waitFor(pattern, 'stderr');
+  }
+
+  async #waitFor(pattern: RegExp, stream: 'stdout' | 'stderr'): Promise<RegExpExecArray> {
     for (;;) {
-      const found = pattern.exec(this.stdout);
+      const found = pattern.exec(this[stream]);
       if (found) return found;
-      const more = await Promise.race([once(this.child.stdout!, 'data'), this.#closed.then(() => 'closed')]);
-      if (more === 'closed' && !pattern.test(this.stdout)) {
+      const more = await Promise.race([once(this.child[stream]!, 'data'), this.#closed.then(() => 'closed')]);
+      if (more === 'closed' && !pattern.test(this[stream])) {
         throw new Error(`it ended without showing ${pattern.source}:\n${this.stdout}${this.stderr}`);
       }
     }

@@ -41,7 +41,9 @@ function searchLine(progress: Progress, { columns, paint }: Canvas): string {
 }
 
 function agentLines({ work, agents }: Progress, { columns, rows, paint }: Canvas): string[] {
-  const busy = [...work.values()].sort((one, other) => one.agent.localeCompare(other.agent));
+  const busy = [...work.values()].sort((one, other) =>
+    one.agent.localeCompare(other.agent, 'en', { numeric: true }),
+  );
   const idle = [...agents].filter((name) => !busy.some(({ agent }) => agent === name)).sort();
   const nameWidth = Math.min(24, Math.max(0, ...[...agents].map((name) => name.length)));
   const lines = [
