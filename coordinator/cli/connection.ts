@@ -1,4 +1,10 @@
-import { credentials, Metadata, type CallOptions, type ServiceError } from '@grpc/grpc-js';
+import {
+  credentials,
+  Metadata,
+  type CallOptions,
+  type ClientUnaryCall,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
 import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
 import { FarmClient } from '@kbisect/shared/gen/kbisect/v1/farm';
@@ -25,7 +31,7 @@ type Start<Response> = (
   metadata: Metadata,
   options: Partial<CallOptions>,
   done: (error: ServiceError | null, response: Response) => void,
-) => unknown;
+) => ClientUnaryCall;
 
 /** The line to a coordinator. */
 export class Connection {
@@ -60,11 +66,26 @@ export class Connection {
   }
 
   /**
-   * Makes a unary call and waits `limitMs` for its answer.
+   * Makes a unary call and waits `limitMs` for its answer, or until the signal is aborted.
    * @throws KbisectError with the coordinator's own words
    */
-  async call<Response>(start: Start<Response>, limitMs = CALL_MS): Promise<Response> {
-    return unaryCall<Response>((done) => start(new Metadata(), { deadline: Date.now() + limitMs }, done));
+  async call<Response>(
+    start: Start<Response>,
+    { limitMs = CALL_MS, signal }: { limitMs?: number; signal?: AbortSignal } = {},
+  ): Promise<Response> {
+    let hangUp: (() => void) | undefined;
+    try {
+      return await unaryCall<Response>((done) => {
+        const call = start(new Metadata(), { deadline: Date.now() + limitMs }, done);
+        hangUp = () => call.cancel();
+        signal?.addEventListener('abort', hangUp, { once: true });
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      if (hangUp) signal?.removeEventListener('abort', hangUp);
+    }
   }
 
   close(): void {

@@ -60,7 +60,9 @@ export async function withFarmOfOwn<Result>(
 async function giveUp(connection: Connection, job: string | undefined, stop: AbortController): Promise<void> {
   if (job !== undefined) {
     try {
-      await connection.call<Job>((...rest) => connection.farm.cancel({ job }, ...rest), CANCEL_MS);
+      await connection.call<Job>((...rest) => connection.farm.cancel({ job }, ...rest), {
+        limitMs: CANCEL_MS,
+      });
       await systemClock.sleep(CANCEL_MS, stop.signal);
     } catch {
       // It is over already, or cannot be told: stopping is all that is left.

@@ -144,7 +144,7 @@ describe('up', () => {
     const farm = new Running(['up', '--agents', '1', '--state', state, ...ports], env);
     await farm.shows(/^kbisect farm:/m);
     const workdir = join(state, 'agents', 'agent-1');
-    const agents = async () => (await processesWith(workdir)).map((line) => Number.parseInt(line.trim(), 10));
+    const agents = () => processesWith(workdir);
     const [killed = 0] = await agents();
     process.kill(killed, 'SIGKILL');
     await farm.says(/agent-1 died: killed by SIGKILL/);

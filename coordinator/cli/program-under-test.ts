@@ -1,10 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { killGroup, run, runText, type Completed } from '@kbisect/shared/process';
+import { killGroup, run, runText, startProcess, type Completed } from '@kbisect/shared/process';
 
 // The real program as other processes, for the tests of the command line.
 
@@ -33,11 +33,8 @@ export class Running {
   readonly #closed: Promise<unknown[]>;
 
   constructor(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(process.execPath, [PROGRAM, ...args], {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    });
+    const command = { program: process.execPath, args: [PROGRAM, ...args], env: { ...process.env, ...env } };
+    this.child = startProcess(command, ['ignore', 'pipe', 'pipe']);
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString('utf8')));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString('utf8')));
     this.#closed = once(this.child, 'close');
@@ -106,8 +103,14 @@ export async function commitOf(directory: string, revision: string): Promise<str
   return runText({ program: 'git', args: ['-C', directory, 'rev-parse', `${revision}^{commit}`] });
 }
 
-/** The processes whose command line has the text, as `pid args`. */
-export async function processesWith(text: string): Promise<string[]> {
-  const list = await runText({ program: 'ps', args: ['-ww', '-eo', 'pid,args'] });
-  return list.split('\n').filter((line) => line.includes(text) && !line.includes('ps -ww'));
+/** The ids of the processes whose command line has the text. */
+export async function processesWith(text: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    // A process may end while we look.
+    const args = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
+    if (args.replaceAll('\0', ' ').includes(text)) found.push(Number(name));
+  }
+  return found;
 }
