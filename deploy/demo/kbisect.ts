@@ -48,6 +48,17 @@ export class Farm {
     return status;
   }
 
+  /** Ends what an earlier run that was killed left behind: it would share the agents. What it built is kept. */
+  async cancelUnfinished(): Promise<void> {
+    const { jobs } = JSON.parse(await this.text(['jobs', '--json'])) as {
+      jobs: { job: string; state: string }[];
+    };
+    for (const { job, state } of jobs) {
+      if (['preparing', 'proving', 'searching'].includes(state)) await this.text(['cancel', job]);
+    }
+  }
+
+  /** Ends the farm in order; no process of it is left. */
   async stop(): Promise<void> {
     if (this.up.exitCode !== null || this.up.signalCode !== null) return;
     const closed = once(this.up, 'close');

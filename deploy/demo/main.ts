@@ -29,8 +29,9 @@ async function demo(): Promise<boolean> {
   process.once('SIGINT', interrupted);
   process.once('SIGTERM', interrupted);
   try {
+    await farm.cancelUnfinished();
     say('which commit made /proc/sys/fs/protected_symlinks default to 1?');
-    const repo = ['--repo', history.git.directory, '--good', history.upstream, '--bad', history.last];
+    const repo = ['--repo', history.git.directory, '--good', 'upstream', '--bad', 'debian'];
     const reproducer = ['--reproducer', join(clone, 'deploy/demo/protected_symlinks.c')];
     const job = await farm.text(['bisect', ...repo, ...reproducer, '--detach']);
     say(`job ${job}: the commits are pushed, the search begins`);

@@ -30,11 +30,12 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 beforeAll(async () => {
   history = await debianLinux(demoDirectory(), say);
   farm = await Farm.start(join(clone, '.kbisect/kernel-test'), 2, say);
+  await farm.cancelUnfinished();
 });
 afterAll(() => farm.stop());
 
 async function bisect(reproducer: string): Promise<{ status: number | null; result: Result }> {
-  const ends = ['--good', history.upstream, '--bad', history.last];
+  const ends = ['--good', 'upstream', '--bad', 'debian'];
   const args = ['bisect', '--repo', history.git.directory, ...ends, '--reproducer', reproducer, '--json'];
   let output = '';
   const done = await run({
@@ -87,10 +88,15 @@ describe("Debian's patches on Linux 6.1, bisected by two agents that build and b
   });
 
   test('a reproducer that sees no difference ends the job with a reason, and builds nothing', async () => {
-    const always = join(await mkdtemp(join(tmpdir(), 'reproducer-')), 'always.sh');
-    await writeFile(always, '#!/bin/sh\ntrue\n');
-    const { status, result } = await bisect(always);
-    expect(result).toMatchObject({ state: 'no-difference', culprit: null, builds: 0 });
-    expect(status).toBe(3);
+    const directory = await mkdtemp(join(tmpdir(), 'reproducer-'));
+    try {
+      const always = join(directory, 'always.sh');
+      await writeFile(always, '#!/bin/sh\ntrue\n');
+      const { status, result } = await bisect(always);
+      expect(result).toMatchObject({ state: 'no-difference', culprit: null, builds: 0 });
+      expect(status).toBe(3);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 });
