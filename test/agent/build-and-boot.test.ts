@@ -1,0 +1,178 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { archOf } from '@kbisect/agent/boot/arch';
+import { guestRuns, probeAccelerator } from '@kbisect/agent/boot/probe';
+import { boot } from '@kbisect/agent/boot/qemu';
+import { configure } from '@kbisect/agent/build/configure';
+import { buildKernel } from '@kbisect/agent/build/kbuild';
+import { packInitramfs } from '@kbisect/agent/initramfs/pack';
+import { digestOfFile } from '@kbisect/shared/digest';
+import { tinyKernel } from '../fixtures/tiny-history.js';
+
+const signal = new AbortController().signal;
+const arch = archOf('x86_64')!;
+let directory: string;
+/** A built tree, for boots. */
+let tree: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kbisect-boot-'));
+  tree = await newTree('tree');
+  expect(await build(tree)).toEqual({ kind: 'built' });
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+async function newTree(name: string): Promise<string> {
+  const place = join(directory, name);
+  await cp(tinyKernel, place, { recursive: true });
+  await configure({ tree: place, arch: 'x86_64', base: undefined, fragments: [], signal });
+  return place;
+}
+
+async function build(place: string) {
+  const logPath = join(directory, 'build.log');
+  const onProgress = () => undefined;
+  return buildKernel({
+    tree: place,
+    arch: 'x86_64',
+    target: arch.target,
+    jobs: 2,
+    logPath,
+    signal,
+    onProgress,
+  });
+}
+
+/** Packs a reproducer and boots it. */
+async function trial(name: string, text: string, more: { image?: string; timeoutSeconds?: number } = {}) {
+  const place = join(directory, 'reproducer');
+  await rm(place, { recursive: true, force: true });
+  await mkdir(place);
+  await writeFile(join(place, name), text);
+  const initramfs = join(directory, 'initramfs');
+  const kind = name.endsWith('.c') ? 'c' : 'shell';
+  await packInitramfs({ kind, entry: name, directory: place }, directory, initramfs, signal);
+  const consolePath = join(directory, 'console');
+  const { outcome } = await boot({
+    arch,
+    image: more.image ?? join(tree, arch.image),
+    initramfs,
+    accelerator: 'tcg',
+    timeoutSeconds: more.timeoutSeconds ?? 30,
+    nonce: 'n0nce',
+    consolePath,
+    signal,
+    onConsole: () => undefined,
+  });
+  return { outcome: outcome.kind, console: await readFile(consolePath, 'latin1') };
+}
+
+const C = (body: string) => `#include "boot-test.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+enum test_result do_test(void) { ${body} }
+`;
+
+describe('a build', () => {
+  it('gives the same bytes in another directory, and clean or incremental', async () => {
+    const first = await digestOfFile(join(tree, arch.image));
+    const other = await newTree('a-directory-with-a-longer-name');
+    await build(other);
+    expect(await digestOfFile(join(other, arch.image))).toEqual(first);
+    await writeFile(
+      join(other, 'init/initcalls.c'),
+      `${await readFile(join(tree, 'init/initcalls.c'), 'utf8')}/* touched */\n`,
+    );
+    await build(other);
+    expect(await digestOfFile(join(other, arch.image))).toEqual(first);
+  });
+
+  it('that fails says why', async () => {
+    const broken = await newTree('broken');
+    await writeFile(join(broken, 'init/initcalls.c'), 'int wrong(void) { return nothing; }\n');
+    const outcome = await build(broken);
+    expect(outcome).toEqual({
+      kind: 'failed',
+      firstError: expect.stringMatching(
+        /init\/initcalls\.c:1:\d+: error: ‘nothing’ undeclared|error: 'nothing' undeclared/,
+      ) as string,
+    });
+  });
+
+  it('that runs out of room is no failure of the commit', async () => {
+    const full = await newTree('full');
+    await writeFile(join(full, 'init/initcalls.c'), '#error "as: /dev/full: No space left on device"\n');
+    await expect(build(full)).rejects.toMatchObject({ code: 'resource-exhausted' });
+  });
+});
+
+describe('a trial', () => {
+  it.each([
+    { what: 'passes', body: 'return TEST_PASS;', outcome: 'pass' },
+    { what: 'fails', body: 'return TEST_FAIL;', outcome: 'fail' },
+    { what: 'ends without a newline', body: 'printf("no newline"); return TEST_PASS;', outcome: 'pass' },
+    {
+      what: 'prints a forged marker',
+      body: 'puts("kbisect - PASS\\nkbisect 0 PASS"); return TEST_FAIL;',
+      outcome: 'fail',
+    },
+    { what: 'exits by itself', body: 'exit(3);', outcome: 'fail' },
+    { what: 'is killed by a signal', body: 'abort();', outcome: 'fail' },
+    { what: 'closes stdout', body: 'fclose(stdout); close(1); return TEST_PASS;', outcome: 'pass' },
+  ])('of a C reproducer that $what is $outcome', async ({ body, outcome }) => {
+    expect((await trial('t.c', C(body))).outcome?.$case).toBe(outcome);
+  });
+
+  it('takes a reproducer that declares the result itself', async () => {
+    const text =
+      'enum test_result { TEST_PASS, TEST_FAIL };\nenum test_result do_test(void) { return TEST_PASS; }\n';
+    expect((await trial('t.c', text)).outcome?.$case).toBe('pass');
+  });
+
+  it('of a shell script reads its exit status, and keeps its whole output', async () => {
+    const passed = await trial('t.sh', 'for n in 1 2 3; do echo "line $n"; done\nexit 0\n');
+    expect(passed.outcome?.$case).toBe('pass');
+    expect(passed.console).toContain('line 3');
+    expect((await trial('t.sh', 'exit 7\n')).outcome?.$case).toBe('fail');
+  });
+
+  it.each([
+    { what: 'panics before the test', code: 'panic("planted");', outcome: 'crash' },
+    { what: 'hangs before the test', code: 'for (;;)\n;', outcome: 'hang' },
+  ])('of a kernel that $what is $outcome', async ({ code, outcome }) => {
+    const planted = await newTree(`planted-${outcome}`);
+    const file = join(planted, 'init/initcalls.c');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(/\{\n[^]*\}/, `{\n${code}\n}`));
+    expect(await build(planted)).toEqual({ kind: 'built' });
+    const image = join(planted, arch.image);
+    const { outcome: kind } = await trial('t.c', C('return TEST_PASS;'), { image, timeoutSeconds: 1 });
+    expect(kind?.$case).toBe(outcome);
+    if (kind?.$case === 'crash') expect(kind.value.signature).toBe('panic: planted');
+  });
+
+  it('with an image that is none is an error of this machine with the words of QEMU', async () => {
+    const image = join(directory, 'no-image');
+    await expect(trial('t.c', C('return TEST_PASS;'), { image })).rejects.toMatchObject({
+      code: 'command-failed',
+      message: expect.stringContaining('no-image') as string,
+    });
+  });
+
+  it('of a reproducer that does not compile gives the words of the compiler', async () => {
+    await expect(trial('t.c', 'int do_test(void) { return 0 }\n')).rejects.toMatchObject({
+      code: 'invalid-argument',
+      message: expect.stringMatching(/t\.c:1:\d+: error: expected/) as string,
+    });
+  });
+});
+
+describe('the accelerator', () => {
+  it('is one with which a guest really ran', async () => {
+    const accelerator = await probeAccelerator(signal);
+    expect(accelerator).toBeDefined();
+    expect(await guestRuns(accelerator!, signal)).toBe(true);
+  });
+});
