@@ -1,21 +1,19 @@
 import type { CommitGraph, CommitIndex } from './graph.js';
 
-/** Marks every ancestor of `commit`, itself included, that `mark` does not hold yet; gives how many it marked. */
-export function markAncestors(graph: CommitGraph, commit: CommitIndex, mark: Uint8Array): number {
-  if (mark[commit] === 1) return 0;
-  mark[commit] = 1;
-  const open = [commit];
-  let marked = 1;
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    for (let i = graph.offsets[next]!; i < graph.offsets[next + 1]!; i++) {
-      const parent = graph.parentList[i]!;
-      if (mark[parent] === 1) continue;
-      mark[parent] = 1;
-      marked++;
-      open.push(parent);
-    }
+/** Flags every ancestor of a commit, itself included. */
+export function ancestorsOf(graph: CommitGraph, commit: CommitIndex): Uint8Array {
+  const flags = new Uint8Array(graph.size);
+  flags[commit] = 1;
+  for (let next = commit; next >= 0; next--) {
+    if (flags[next] === 0) continue;
+    for (let i = graph.offsets[next]!; i < graph.offsets[next + 1]!; i++) flags[graph.parentList[i]!] = 1;
   }
-  return marked;
+  return flags;
+}
+
+/** The sum of the weights of a commit's ancestors, itself included. */
+export function ancestorWeight(graph: CommitGraph, weights: Float64Array, commit: CommitIndex): number {
+  return ancestorsOf(graph, commit).reduce((sum, flag, place) => sum + flag * weights[place]!, 0);
 }
 
 /** How many commits one pass over the graph can tell apart: the bits of a word. */

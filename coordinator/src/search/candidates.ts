@@ -1,61 +1,74 @@
-import { markAncestors, splitting } from './ancestry.js';
+import { ancestorsOf, splitting } from './ancestry.js';
+import { entropyOf, hypothesisLimit, type Belief, type Verdictless } from './belief.js';
 import type { CommitGraph, CommitIndex } from './graph.js';
+import { Ancestors, drawHypotheses } from './hypotheses.js';
+import { Partition } from './partition.js';
 
 /**
  * What verdicts that never err leave of a range: a commit is new exactly when the culprit is among its ancestors.
  * A verdict that would leave no candidate contradicts earlier ones; the earlier ones stand.
  */
-export class Candidates {
-  readonly flags: Uint8Array;
-  count: number;
-  readonly contradictions: CommitIndex[] = [];
+export class Candidates implements Belief {
+  readonly bitsPerTest = 1;
+  readonly #flags: Uint8Array;
+  readonly #weights: Float64Array;
+  #count: number;
 
-  /** @param possible the commits that could be the culprit at first, a flag each */
+  /** @param prior how likely each commit is the culprit, in any unit; 0 for those that cannot be */
   constructor(
     readonly graph: CommitGraph,
-    possible: Uint8Array,
+    prior: Float64Array,
   ) {
-    this.flags = possible;
-    this.count = possible.reduce((sum, flag) => sum + flag, 0);
+    this.#weights = Float64Array.from(prior);
+    this.#flags = Uint8Array.from(prior, (weight) => (weight > 0 ? 1 : 0));
+    this.#count = this.#flags.reduce((sum, flag) => sum + flag, 0);
+  }
+
+  get remaining(): number {
+    return this.#count;
+  }
+
+  get bits(): number {
+    return entropyOf(this.#weights);
   }
 
   observe(commit: CommitIndex, reading: 'old' | 'new'): void {
-    const ancestors = new Uint8Array(this.graph.size);
-    markAncestors(this.graph, commit, ancestors);
-    this.#keep((candidate) => (ancestors[candidate] === 1) === (reading === 'new'), commit);
+    const ancestors = ancestorsOf(this.graph, commit);
+    this.#keep((candidate) => (ancestors[candidate] === 1) === (reading === 'new'));
   }
 
-  /** Two commits give one verdict, whichever it is: the culprit is an ancestor of both or of neither. */
   equate(one: CommitIndex, other: CommitIndex): void {
-    const ofOne = new Uint8Array(this.graph.size);
-    const ofOther = new Uint8Array(this.graph.size);
-    markAncestors(this.graph, one, ofOne);
-    markAncestors(this.graph, other, ofOther);
-    this.#keep((candidate) => ofOne[candidate] === ofOther[candidate], other);
+    const ofOne = ancestorsOf(this.graph, one);
+    const ofOther = ancestorsOf(this.graph, other);
+    this.#keep((candidate) => ofOne[candidate] === ofOther[candidate]);
   }
 
-  /** Those of `tests` whose verdict would change nothing. */
+  conclusion(): Verdictless {
+    if (this.#count > 1) return { kind: 'searching' };
+    return { kind: 'found', culprit: this.#flags.indexOf(1), confidence: 1 };
+  }
+
+  unresolved(): { flags: Uint8Array; count: number } {
+    return { flags: this.#flags, count: this.#count };
+  }
+
   futile(tests: readonly CommitIndex[]): CommitIndex[] {
-    const splits = splitting(this.graph, this.flags, this.count, tests);
+    const splits = splitting(this.graph, this.#flags, this.#count, tests);
     return tests.filter((_, place) => splits[place] === false);
   }
 
-  list(): CommitIndex[] {
-    const list: CommitIndex[] = [];
-    this.flags.forEach((flag, commit) => {
-      if (flag === 1) list.push(commit);
-    });
-    return list;
+  foresee(): { ancestors: Ancestors; foresight: Partition } {
+    const hypotheses = drawHypotheses(this.#weights, hypothesisLimit(this.graph.size));
+    const ancestors = new Ancestors(this.graph, hypotheses);
+    return { ancestors, foresight: new Partition(hypotheses, ancestors) };
   }
 
-  #keep(stays: (candidate: CommitIndex) => boolean, cause: CommitIndex): void {
-    const left = this.flags.map((flag, candidate) => (flag === 1 && stays(candidate) ? 1 : 0));
+  #keep(stays: (candidate: CommitIndex) => boolean): void {
+    const left = this.#flags.map((flag, candidate) => (flag === 1 && stays(candidate) ? 1 : 0));
     const count = left.reduce((sum, flag) => sum + flag, 0);
-    if (count === 0) {
-      this.contradictions.push(cause);
-      return;
-    }
-    this.flags.set(left);
-    this.count = count;
+    if (count === 0) return;
+    this.#flags.set(left);
+    this.#count = count;
+    for (let commit = 0; commit < left.length; commit++) if (left[commit] === 0) this.#weights[commit] = 0;
   }
 }

@@ -1,5 +1,8 @@
 import type { CommitGraph, CommitIndex } from './graph.js';
 
+/** In place of a culprit: the hypothesis that no commit did it. */
+export const NO_COMMIT = -1;
+
 /** Culprits that stand for the whole posterior, and their shares of it (which add up to 1). */
 export interface Hypotheses {
   readonly culprits: Int32Array;
@@ -38,43 +41,50 @@ export function drawHypotheses(weights: Float64Array, limit: number): Hypotheses
   return { culprits: Int32Array.from(culprits), shares: Float64Array.from(shares, (share) => share / drawn) };
 }
 
-/** Which hypotheses are ancestors of each commit: a row of bytes per commit, a bit per hypothesis. */
+/** Which hypotheses are ancestors of each commit: a row of bits per commit, by bytes and by words. */
 export class Ancestors {
+  /** Bytes of a row. */
   readonly width: number;
   readonly bytes: Uint8Array;
+  readonly #words: Uint32Array;
 
   constructor(
     readonly graph: CommitGraph,
     { culprits }: Hypotheses,
   ) {
-    const words = Math.max(1, Math.ceil(culprits.length / 32));
-    const rows = new Uint32Array(graph.size * words);
-    this.width = 4 * words;
-    this.bytes = new Uint8Array(rows.buffer);
-    culprits.forEach((commit, bit) => (this.bytes[commit * this.width + (bit >> 3)]! |= 1 << (bit & 7)));
+    const length = Math.max(1, Math.ceil(culprits.length / 32));
+    const words = new Uint32Array(graph.size * length);
+    this.width = 4 * length;
+    this.bytes = new Uint8Array(words.buffer);
+    this.#words = words;
+    culprits.forEach((commit, bit) => {
+      if (commit !== NO_COMMIT) this.bytes[commit * this.width + (bit >> 3)]! |= 1 << (bit & 7);
+    });
     for (let commit = 0; commit < graph.size; commit++) {
-      const to = commit * words;
+      const to = commit * length;
       for (let i = graph.offsets[commit]!; i < graph.offsets[commit + 1]!; i++) {
-        const from = graph.parentList[i]! * words;
-        for (let word = 0; word < words; word++) rows[to + word]! |= rows[from + word]!;
+        const from = graph.parentList[i]! * length;
+        for (let word = 0; word < length; word++) words[to + word]! |= words[from + word]!;
       }
     }
   }
 
   /** Whether two commits have the same hypotheses among their ancestors. */
   same(one: CommitIndex, other: CommitIndex): boolean {
-    const { bytes, width } = this;
-    for (let i = one * width, j = other * width, end = i + width; i < end; i++, j++) {
-      if (bytes[i] !== bytes[j]) return false;
+    const length = this.width / 4;
+    for (let word = 0; word < length; word++) {
+      if (this.#words[one * length + word] !== this.#words[other * length + word]) return false;
     }
     return true;
   }
 
-  /** A number that is equal for equal rows (FNV-1a over the row's bytes). */
+  /** A number that is equal for equal rows (FNV-1a, by words). */
   hash(commit: CommitIndex): number {
+    const length = this.width / 4;
     let hash = 0x811c9dc5;
-    for (let i = commit * this.width, end = i + this.width; i < end; i++) {
-      hash = Math.imul(hash ^ this.bytes[i]!, 0x01000193);
+    for (let i = commit * length, end = i + length; i < end; i++) {
+      hash = Math.imul(hash ^ this.#words[i]!, 0x01000193);
+      hash ^= hash >>> 15;
     }
     return hash >>> 0;
   }

@@ -1,97 +1,150 @@
 import { splitters } from './ancestry.js';
+import type { Belief, Verdictless } from './belief.js';
 import { Candidates } from './candidates.js';
 import type { CommitGraph, CommitIndex } from './graph.js';
-import { drawHypotheses } from './hypotheses.js';
+import { DEFAULT_NOISE, OLD_END, type NoiseModel } from './noise.js';
+import { NoisyBelief } from './noisy-belief.js';
+import { seededRandom } from './random.js';
+import { expectedDepth } from './rounds.js';
 import { selectCommits } from './select.js';
+import { SkipModel } from './skips.js';
 
-/** What is read from a test of a commit: the oracle's verdict. */
+/** What is read from a test of a commit: the oracle's verdict or, where there is noise, one trial's. */
 export type Reading = 'old' | 'new' | 'skip';
 
 export interface SearchOptions {
   /** Decides every random choice: the same seed and the same observations in the same order give the same search. */
   readonly seed: number;
+  /** How likely each commit is the culprit, in any unit; 0 for one that cannot be. All alike by default. */
+  readonly prior?: Float64Array;
+  /** Readings are single trials, which may err. By default they are verdicts, which do not. */
+  readonly noise?: Partial<NoiseModel> & {
+    /** How likely a conclusion has to be before it is drawn, in (0, 1). Default 0.99. */
+    readonly confidence?: number;
+  };
 }
 
 /** How a search stands. */
 export type Conclusion =
-  | { readonly kind: 'searching' }
-  | { readonly kind: 'found'; readonly culprit: CommitIndex; readonly confidence: number }
+  | Verdictless
   /** No commit that can be tested tells these apart; oldest first. */
-  | { readonly kind: 'ambiguous'; readonly candidates: readonly CommitIndex[] }
-  /** No commit did it: old and new behave alike. */
-  | { readonly kind: 'flake'; readonly confidence: number };
+  | { readonly kind: 'ambiguous'; readonly candidates: readonly CommitIndex[] };
 
 /**
- * Looks for the culprit in a range whose last commit is new and before which everything is old. A verdict that
- * contradicts the earlier ones (it would leave no candidate at all) changes nothing.
+ * Looks for the culprit in a range whose last commit is new and before which everything is old. Without noise, a
+ * verdict that contradicts the earlier ones (it would leave no candidate at all) changes nothing.
  */
 export class Search {
-  readonly #candidates: Candidates;
+  readonly #belief: Belief;
+  readonly #noisy: boolean;
+  readonly #skips: SkipModel;
   readonly #verdicts = new Map<CommitIndex, Reading>();
+  readonly #seed: number;
+  /** Changes of what is known: the chance of a choice depends on them alone, not on how often it was asked for. */
+  #changes = 0;
 
   constructor(
     readonly graph: CommitGraph,
-    readonly options: SearchOptions,
+    { seed, prior, noise }: SearchOptions,
   ) {
-    this.#candidates = new Candidates(graph, new Uint8Array(graph.size).fill(1));
+    const weights = prior ?? new Float64Array(graph.size).fill(1);
+    this.#noisy = noise !== undefined;
+    this.#seed = seed;
+    this.#skips = new SkipModel(graph);
+    this.#belief =
+      noise === undefined
+        ? new Candidates(graph, weights)
+        : new NoisyBelief(graph, weights, { ...DEFAULT_NOISE, ...noise }, noise.confidence ?? 0.99);
   }
 
   /** How many commits could still be the culprit. */
   get remaining(): number {
-    return this.#candidates.count;
+    return this.#belief.remaining;
   }
 
-  /** Takes in a verdict. One that comes after a skip replaces it; a skip after a verdict changes nothing. */
+  /**
+   * Takes in a verdict, or one trial's where there is noise. Of verdicts on one commit the first counts, but one that
+   * comes after a skip replaces it. `OLD_END` stands for the old end: its trials teach how often old commits fail.
+   */
   observe(commit: CommitIndex, reading: Reading): void {
     const known = this.#verdicts.get(commit);
-    if (known !== undefined && known !== 'skip') return;
-    this.#verdicts.set(commit, reading);
-    if (reading !== 'skip') this.#candidates.observe(commit, reading);
+    const settled = known !== undefined && known !== 'skip';
+    if (settled && (reading === 'skip' || !this.#noisy)) return;
+    this.#changes++;
+    if (commit !== OLD_END) {
+      if (known === undefined) this.#skips.observe(commit, reading !== 'skip');
+      this.#verdicts.set(commit, reading);
+    } else if (!this.#noisy) {
+      return;
+    }
+    if (reading !== 'skip') this.#belief.observe(commit, reading);
+  }
+
+  /** Takes in that two commits give one image. */
+  equate(one: CommitIndex, other: CommitIndex): void {
+    this.#changes++;
+    this.#belief.equate(one, other);
   }
 
   /**
    * The commits to test next, the most telling first: at most `slots`, fewer when fewer can teach anything, none
-   * that is in flight, known or skipped. `cost` is the expected time of a test of a commit, in any unit.
+   * that is in flight or skipped, and none whose verdict is known; where there is noise a commit can be tried again.
+   * @param request.cost the expected time of a test of a commit, in any unit
    */
   choose(request: {
     readonly slots: number;
     readonly inFlight: readonly CommitIndex[];
     readonly cost?: (commit: CommitIndex) => number;
   }): CommitIndex[] {
-    if (request.slots <= 0 || this.conclusion().kind !== 'searching') return [];
-    const { flags } = this.#candidates;
-    const inFlight = new Set(request.inFlight);
-    const { cost } = request;
-    return selectCommits({
-      graph: this.graph,
-      hypotheses: drawHypotheses(Float64Array.from(flags), this.graph.size > 50_000 ? 512 : 1024),
-      slots: request.slots,
-      inFlight: request.inFlight,
-      worth: (commit) => {
-        if (inFlight.has(commit) || this.#verdicts.has(commit)) return 0;
-        return cost === undefined ? 1 : 1 / cost(commit);
-      },
-    });
+    const { slots, inFlight, cost } = request;
+    if (slots <= 0 || this.conclusion().kind !== 'searching') return [];
+    const worth = this.#worth(new Set(inFlight), cost ?? (() => 1));
+    const { ancestors, foresight } = this.#belief.foresee(seededRandom(this.#seed + this.#changes));
+    for (const commit of inFlight) foresight.add(commit);
+    return selectCommits(ancestors, foresight, slots, worth);
   }
 
   /** Those in flight whose result can change nothing any more: to be withdrawn. */
   futile(inFlight: readonly CommitIndex[]): CommitIndex[] {
-    return this.#candidates.futile(inFlight);
+    return this.conclusion().kind === 'searching' ? this.#belief.futile(inFlight) : [...inFlight];
   }
 
   /** How many more rounds of `slots` tests each the search is expected to take. */
   expectedRounds(slots: number): number {
-    return Math.log2(this.remaining) / Math.log2(1 + Math.max(1, slots));
+    if (this.conclusion().kind !== 'searching') return 0;
+    return expectedDepth(2 ** this.#belief.bits, Math.max(1, slots) + 1) / this.#belief.bitsPerTest;
   }
 
   conclusion(): Conclusion {
-    const { flags, count } = this.#candidates;
-    if (count === 1) return { kind: 'found', culprit: flags.indexOf(1), confidence: 1 };
-    const skipped = [...this.#verdicts.values()].includes('skip');
-    if (!skipped) return { kind: 'searching' };
-    const testable = splitters(this.graph, flags, (commit) => !this.#verdicts.has(commit));
-    return testable.length > 0
-      ? { kind: 'searching' }
-      : { kind: 'ambiguous', candidates: this.#candidates.list() };
+    const evident = this.#belief.conclusion();
+    if (evident.kind !== 'searching' || !this.#skips.anySkipped) return evident;
+    const { flags } = this.#belief.unresolved();
+    const telling = splitters(this.graph, flags, (commit) => this.#testable(commit));
+    if (telling.length > 0) return evident;
+    return { kind: 'ambiguous', candidates: [...flags.keys()].filter((commit) => flags[commit] === 1) };
+  }
+
+  /**
+   * By what a test's information is weighed: how surely it gives any, for the time it takes. A new image serves as many
+   * trials as it takes to be sure of it, so that each bears but a share of what the image costs more than a repeat.
+   */
+  #worth(inFlight: ReadonlySet<CommitIndex>, cost: (commit: CommitIndex) => number): Float64Array {
+    const worth = new Float64Array(this.graph.size);
+    for (let commit = 0; commit < worth.length; commit++) {
+      if (this.#testable(commit) && !inFlight.has(commit)) worth[commit] = cost(commit);
+    }
+    const cheapest = worth.reduce((least, each) => (each > 0 && each < least ? each : least), Infinity);
+    const { bitsPerTest } = this.#belief;
+    for (let commit = 0; commit < worth.length; commit++) {
+      if (worth[commit] === 0) continue;
+      const sure = this.#verdicts.has(commit) ? 1 : 1 - this.#skips.risk(commit);
+      worth[commit] = sure / (cheapest + bitsPerTest ** 2 * (worth[commit]! - cheapest));
+    }
+    return worth;
+  }
+
+  #testable(commit: CommitIndex): boolean {
+    const known = this.#verdicts.get(commit);
+    return known === undefined || (this.#noisy && known !== 'skip');
   }
 }

@@ -1,0 +1,72 @@
+import type { CommitIndex } from './graph.js';
+import type { Ancestors, Hypotheses } from './hypotheses.js';
+
+/** Hypotheses that some tests leave together: the same verdicts follow from each of them. */
+export interface Cell {
+  readonly mask: Uint8Array;
+  /** The bytes of the mask that are not 0. */
+  readonly positions: readonly number[];
+}
+
+/** The cell of all hypotheses. */
+export function wholeCell({ culprits }: Hypotheses, width: number): Cell {
+  const mask = new Uint8Array(width);
+  for (let bit = 0; bit < culprits.length; bit++) mask[bit >> 3]! |= 1 << (bit & 7);
+  return { mask, positions: nonZero(mask) };
+}
+
+/** What a test of the commit parts a cell into: the hypotheses that are its ancestors, and the others. */
+export function splitCell(
+  cell: Cell,
+  ancestors: Ancestors,
+  commit: CommitIndex,
+): { inside: Cell; outside: Cell } {
+  const row = ancestors.bytes.subarray(commit * ancestors.width, (commit + 1) * ancestors.width);
+  const inside = cell.mask.map((byte, position) => byte & row[position]!);
+  const outside = cell.mask.map((byte, position) => byte & ~row[position]!);
+  return {
+    inside: { mask: inside, positions: nonZero(inside) },
+    outside: { mask: outside, positions: nonZero(outside) },
+  };
+}
+
+function nonZero(mask: Uint8Array): number[] {
+  const positions: number[] = [];
+  mask.forEach((byte, position) => {
+    if (byte !== 0) positions.push(position);
+  });
+  return positions;
+}
+
+/** Adds up values of hypotheses by whole bytes of their bits, from a table of each byte's 256 sums. */
+export class ByteSums {
+  readonly #tables: Float64Array;
+
+  constructor(values: Float64Array, width: number) {
+    this.#tables = new Float64Array(256 * width);
+    for (let position = 0; position < width; position++) {
+      for (let byte = 1; byte < 256; byte++) {
+        const lowest = 31 - Math.clz32(byte & -byte);
+        this.#tables[256 * position + byte] =
+          this.#tables[256 * position + (byte & (byte - 1))]! + (values[8 * position + lowest] ?? 0);
+      }
+    }
+  }
+
+  /** The sum over the hypotheses of a cell. */
+  all({ mask, positions }: Cell): number {
+    let sum = 0;
+    for (const position of positions) sum += this.#tables[256 * position + mask[position]!]!;
+    return sum;
+  }
+
+  /** The sum over those hypotheses of a cell that are ancestors of the commit. */
+  inside({ bytes, width }: Ancestors, commit: CommitIndex, { mask, positions }: Cell): number {
+    const row = commit * width;
+    let sum = 0;
+    for (const position of positions) {
+      sum += this.#tables[256 * position + (bytes[row + position]! & mask[position]!)]!;
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,111 @@
+import { entropyOf, hypothesisLimit, type Belief, type Verdictless } from './belief.js';
+import { binaryEntropy } from './entropy.js';
+import type { CommitGraph, CommitIndex } from './graph.js';
+import { Ancestors, drawHypotheses, NO_COMMIT, type Hypotheses } from './hypotheses.js';
+import { NoisyPosterior, type NoiseModel } from './noise.js';
+import { NoisyPartition } from './noisy-partition.js';
+import type { RandomSource } from './random.js';
+import { ancestorWeight } from './ancestry.js';
+
+/** What trials that may err leave of a range, and when it is enough to name a culprit. */
+export class NoisyBelief implements Belief {
+  readonly #posterior: NoisyPosterior;
+
+  /** @param confidence how likely a conclusion has to be before it is drawn, in (0, 1) */
+  constructor(
+    readonly graph: CommitGraph,
+    prior: Float64Array,
+    model: NoiseModel,
+    readonly confidence: number,
+  ) {
+    this.#posterior = new NoisyPosterior(graph, prior, model);
+  }
+
+  /** Commits without which the others could not be as likely as a conclusion has to be. */
+  get remaining(): number {
+    return this.unresolved().count;
+  }
+
+  get bits(): number {
+    return entropyOf(this.#posterior.weights);
+  }
+
+  get bitsPerTest(): number {
+    const best = this.#likeliest();
+    const onNew = this.#posterior.failsOnNew(best);
+    const onOld = this.#posterior.failsOnOld(best);
+    const noise = (binaryEntropy(onNew) + binaryEntropy(onOld)) / 2;
+    return Math.max(0.01, binaryEntropy((onNew + onOld) / 2) - noise);
+  }
+
+  observe(commit: CommitIndex, reading: 'old' | 'new'): void {
+    this.#posterior.observe(commit, reading === 'new');
+  }
+
+  equate(one: CommitIndex, other: CommitIndex): void {
+    this.#posterior.equate(one, other);
+  }
+
+  conclusion(): Verdictless {
+    const { flake, weights } = this.#posterior;
+    if (flake >= this.confidence) return { kind: 'flake', confidence: flake };
+    const culprit = this.#likeliest();
+    const confidence = weights[culprit]!;
+    return confidence >= this.confidence ? { kind: 'found', culprit, confidence } : { kind: 'searching' };
+  }
+
+  unresolved(): { flags: Uint8Array; count: number } {
+    const { weights, flake } = this.#posterior;
+    const order = [...weights.keys()].filter((commit) => weights[commit]! > 1e-9);
+    order.sort((one, other) => weights[other]! - weights[one]!);
+    const flags = new Uint8Array(weights.length);
+    let count = 0;
+    for (let mass = 0; count < order.length && mass < this.confidence * (1 - flake); count++) {
+      flags[order[count]!] = 1;
+      mass += weights[order[count]!]!;
+    }
+    return { flags, count };
+  }
+
+  futile(tests: readonly CommitIndex[]): CommitIndex[] {
+    if (this.conclusion().kind !== 'searching') return [...tests];
+    const { weights, flake } = this.#posterior;
+    const little = (1 - this.confidence) / 10;
+    return tests.filter((commit) => {
+      const onNew = ancestorWeight(this.graph, weights, commit);
+      return flake < little && (onNew < little || onNew > 1 - little);
+    });
+  }
+
+  foresee(random: RandomSource): { ancestors: Ancestors; foresight: NoisyPartition } {
+    const { weights, flake, failsAlike } = this.#posterior;
+    const drawn = drawHypotheses(weights, hypothesisLimit(this.graph.size));
+    const hypotheses: Hypotheses = {
+      culprits: Int32Array.of(...drawn.culprits, NO_COMMIT),
+      shares: Float64Array.of(...drawn.shares.map((share) => share * (1 - flake)), flake),
+    };
+    const rates = (rate: (culprit: CommitIndex) => number) =>
+      Float64Array.from(hypotheses.culprits, (culprit) =>
+        culprit === NO_COMMIT ? failsAlike : rate(culprit),
+      );
+    const ancestors = new Ancestors(this.graph, hypotheses);
+    const foresight = new NoisyPartition(
+      hypotheses,
+      {
+        onNew: rates((culprit) => this.#posterior.failsOnNew(culprit)),
+        onOld: rates((culprit) => this.#posterior.failsOnOld(culprit)),
+      },
+      ancestors,
+      random,
+    );
+    return { ancestors, foresight };
+  }
+
+  #likeliest(): CommitIndex {
+    const { weights } = this.#posterior;
+    let best = 0;
+    for (let commit = 1; commit < weights.length; commit++)
+      if (weights[commit]! > weights[best]!) best = commit;
+    return best;
+  }
+}
