@@ -55,22 +55,22 @@ describe('run', () => {
 });
 
 describe('startProcess', () => {
-  it('dies with its parent, even when the parent is killed outright', async () => {
+  it('dies with its parent, and so does all that it started, even when the parent is killed outright', async () => {
     const script = `
       import { startProcess } from ${JSON.stringify(new URL('../dist/process.js', import.meta.url).href)};
-      const child = startProcess({ program: 'sleep', args: ['1000'] }, ['ignore', 'ignore', 'ignore']);
-      console.log(child.pid);
+      const tree = ['-c', 'sleep 1000 & echo $$ $!; wait'];
+      startProcess({ program: 'sh', args: tree }, ['ignore', 'inherit', 'ignore']);
       setInterval(() => {}, 1000);`;
     const parent = startProcess({ program: process.execPath, args: ['--input-type=module', '-e', script] }, [
       'ignore',
       'pipe',
       'inherit',
     ]);
-    const pid = await new Promise<string>((resolve) =>
-      parent.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim())),
+    const pids = await new Promise<string[]>((resolve) =>
+      parent.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim().split(' '))),
     );
     parent.kill('SIGKILL');
-    await expect.poll(() => stateOf(pid), { timeout: 5000 }).toMatch(/gone|Z/);
+    for (const pid of pids) await expect.poll(() => stateOf(pid), { timeout: 5000 }).toMatch(/gone|Z/);
   });
 });
 

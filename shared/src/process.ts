@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { KbisectError, systemCode } from './errors.js';
+import { groupReaper } from './group-reaper.js';
 
 /** How a program is to be run. The program and its arguments never pass through a shell. */
 export interface Command {
@@ -49,19 +50,28 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL
 }
 
 /**
- * Starts a program as the leader of its own process group. When this process dies, however it dies, the
- * kernel kills the program too (setpriv --pdeathsig).
+ * Starts a program as the leader of its own process group; what it leaves behind in the group ends with it. When this
+ * process dies, however it dies, the kernel kills the program (setpriv --pdeathsig) and a reaper the rest of its group.
  */
 export function startProcess(
   command: Pick<Command, 'program' | 'args' | 'cwd' | 'env'>,
   stdio: ('pipe' | 'ignore' | 'inherit')[],
 ): ChildProcess {
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', command.program, ...command.args], {
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command.program, ...command.args], {
     cwd: command.cwd,
     env: command.env ?? process.env,
     stdio,
     detached: true,
   });
+  const { pid } = child;
+  if (pid !== undefined) {
+    groupReaper.watch(pid);
+    child.once('exit', () => {
+      killGroup(child);
+      groupReaper.forget(pid);
+    });
+  }
+  return child;
 }
 
 /**
@@ -119,7 +129,6 @@ export async function run(command: Command): Promise<Completed> {
   } finally {
     clearTimeout(timer);
     command.signal?.removeEventListener('abort', stop);
-    stop(); // whatever the program left behind in its group
   }
 }
 

@@ -62,7 +62,7 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
       if (kind.$case !== 'activity' || kind.value.phase !== Progress_Phase.PHASE_BUILD) continue;
       const name = kind.value.agent;
       await lab.killAgent(name);
-      expect(await lab.workers(name)).toEqual([]);
+      await expect.poll(() => lab.workers(name), { timeout: 5000 }).toEqual([]);
       lab.startAgent(name);
       break;
     }
