@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 
 /** Reads `+ <group>` and `- <group>`; when the pipe breaks, its writer is dead and what it left is killed. */
 const SCRIPT = `
@@ -17,7 +18,7 @@ for group do kill -KILL "-$group"; done`;
  * a killed make would leave compilers behind. One shell, started with the first group, waits for a pipe to break.
  */
 class GroupReaper {
-  #pipe: Socket | undefined;
+  #pipe: Writable | undefined;
 
   /** @param group the id of a process group, as its leader's process id */
   watch(group: number): void {
@@ -31,11 +32,11 @@ class GroupReaper {
   }
 }
 
-function start(): Socket {
+function start(): Writable {
   const shell = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   shell.unref();
-  const pipe = shell.stdin as Socket;
-  pipe.unref();
+  const pipe = shell.stdin;
+  if (pipe instanceof Socket) pipe.unref(); // the shell keeps nobody from ending
   // A shell that could not be started reaps nothing; the groups' leaders still die by their death signal.
   shell.on('error', () => undefined);
   pipe.on('error', () => undefined);
