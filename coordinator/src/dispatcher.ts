@@ -7,8 +7,9 @@ import type { AgentName, JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import type { Journal } from './journal/journal.js';
 import type { Farm } from './scheduler/farm.js';
-import { type Effect, type Input, type Output } from './scheduler/farm.js';
-import type { Range } from './scheduler/job.js';
+import type { Input } from './scheduler/inputs.js';
+import type { Effect, Output } from './scheduler/output.js';
+import type { Range } from './scheduler/range.js';
 
 /** Sends to an agent that is connected now. */
 export interface AgentLine {
@@ -156,7 +157,7 @@ export class Dispatcher {
   }
 
   #announce(lease: string | undefined): void {
-    for (const known of this.farm.leases.values()) {
+    for (const known of this.farm.leases.live.values()) {
       if (known.id === lease) this.activity.emit(known.job);
     }
   }

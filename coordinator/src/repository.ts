@@ -5,7 +5,7 @@ import { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
 import { RevListParser } from './search/graph.js';
-import type { Range } from './scheduler/job.js';
+import type { Range } from './scheduler/range.js';
 
 /** A range of more commits than Linux has ever had is a mistake, or an attack. */
 const MAX_REV_LIST_BYTES = 1024 * 1024 * 1024;

@@ -25,11 +25,12 @@ export async function reportText(job: Job, git: Git): Promise<string> {
   parts.push(`new (${terms.new}): ${await line(commitId(job.spec.new))}`);
   for (const old of job.spec.olds) parts.push(`old (${terms.old}): ${await line(commitId(old))}`);
   const seconds = Math.round((job.lastAt.getTime() - job.submittedAt.getTime()) / 1000);
-  parts.push(`${job.builds} builds, ${job.trials} trials, ${job.cacheHits} cache hits, ${seconds} s`, '');
+  const { builds, trials, cacheHits } = job.evidence;
+  parts.push(`${builds} builds, ${trials} trials, ${cacheHits} cache hits, ${seconds} s`, '');
 
   parts.push('Evidence:');
   for (const [commit, verdict] of job.verdicts) {
-    const { outcomes, buildFailure } = job.evidenceOf(commit);
+    const { outcomes, buildFailure } = job.evidence.of(commit);
     const word = {
       [Verdict.VERDICT_OLD]: terms.old,
       [Verdict.VERDICT_NEW]: terms.new,

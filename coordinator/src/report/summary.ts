@@ -4,7 +4,8 @@ import type { Job } from '../scheduler/job.js';
 
 /** A job in short, as lists and `--json` show it. */
 export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<ProtoJob> {
-  const { id, spec, state, culprit, candidates, reason, builds, trials, cacheHits } = job;
+  const { id, spec, state, culprit, candidates, reason } = job;
+  const { builds, trials, cacheHits } = job.evidence;
   return {
     id,
     title: spec.title,

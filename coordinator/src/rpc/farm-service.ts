@@ -82,7 +82,7 @@ export function farmService(parts: FarmParts): FarmServer {
       const job = find(request.job);
       const commit = commitOf(job, request.commit);
       const kept = parts.journal.read(job.id).flatMap((event) => consoleOf(event, commit) ?? []);
-      const live = job.liveLeases
+      const live = job.leases.live
         .filter((lease) => lease.commit === commit)
         .map(({ id, agent }) => ({
           outcome: undefined,
@@ -145,7 +145,7 @@ function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse
     (sum, agent) => sum + (agent.connected ? agent.slots : 0),
     0,
   );
-  const activities = [...farm.leases.values()]
+  const activities = [...farm.leases.live.values()]
     .filter((lease) => lease.job === job)
     .map(({ agent, commit, phase, fraction }) => ({
       $case: 'activity' as const,
@@ -161,7 +161,7 @@ function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse
 function agentView({ farm }: Dispatcher, name: string): ProtoAgent {
   const agent = [...farm.agents.values()].find((known) => known.name === name);
   if (agent === undefined) throw new KbisectError('not-found', `there is no agent ${name}`);
-  const work = [...farm.leases.values()]
+  const work = [...farm.leases.live.values()]
     .filter((lease) => lease.agent === agent.name)
     .map(({ job, commit, phase, fraction }) => ({ job, commit, phase, fraction }));
   const { labels, capabilities, slots, connected, draining } = agent;
@@ -175,7 +175,7 @@ function consoleOf({ fact }: JobEvent, commit: CommitId): GetConsoleResponse_Con
 }
 
 function commitOf(job: Job, prefix: string): CommitId {
-  const known = new Set([...job.evidence.keys(), ...job.liveLeases.map((lease) => lease.commit)]);
+  const known = new Set([...job.evidence.commits, ...job.leases.live.map((lease) => lease.commit)]);
   const matches = [...known].filter((commit) => commit.startsWith(prefix));
   const [only] = matches;
   if (prefix !== '' && only !== undefined && matches.length === 1) return only;

@@ -1,21 +1,6 @@
-import type { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import { type Capabilities, type Hello, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
-import { agentName, type AgentName, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
+import { agentName, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Timing } from './timing.js';
-
-/** A lease as the scheduler watches over it. */
-export interface Lease {
-  readonly id: LeaseId;
-  readonly epoch: number;
-  readonly job: JobId;
-  readonly commit: CommitId;
-  readonly agent: AgentName;
-  accepted: boolean;
-  /** Milliseconds since the epoch; a heartbeat moves it. */
-  deadline: number;
-  phase: Progress_Phase;
-  fraction: number;
-}
 
 /** A machine of the farm, as it described itself. */
 export class Agent {

@@ -69,7 +69,7 @@ describe('a bisection', () => {
     const rig = rigWith(10, 1, { runs: 3 });
     rig.run(brokenFrom(4));
     expect(rig.job('job').culprit).toBe(commit(4));
-    expect(rig.job('job').evidenceOf(commit(0)).outcomes).toHaveLength(3);
+    expect(rig.job('job').evidence.of(commit(0)).outcomes).toHaveLength(3);
   });
 });
 
@@ -189,10 +189,10 @@ describe('agents', () => {
     };
     rig.send({ kind: 'trial', agent: agentName(agent === 'agent0' ? 'agent1' : 'agent0'), result });
     rig.send({ kind: 'trial', agent, result: { ...result, lease: { ...lease, epoch: lease.epoch + 1 } } });
-    expect(rig.job('job').trials).toBe(0);
+    expect(rig.job('job').evidence.trials).toBe(0);
     rig.send({ kind: 'trial', agent, result });
     rig.send({ kind: 'trial', agent, result });
-    expect(rig.job('job').trials).toBe(1);
+    expect(rig.job('job').evidence.trials).toBe(1);
   });
 
   it('of a name that is taken are refused', () => {
@@ -235,8 +235,8 @@ describe('jobs', () => {
     rig.submit('one', straightSpec(1000), straightRange(1000));
     rig.submit('two', straightSpec(1000), straightRange(1000));
     for (let n = 0; n < 4; n++) rig.hello(`agent${n}`);
-    expect(rig.job('one').liveLeases).toHaveLength(2);
-    expect(rig.job('two').liveLeases).toHaveLength(2);
+    expect(rig.job('one').leases.live).toHaveLength(2);
+    expect(rig.job('two').leases.live).toHaveLength(2);
     rig.run(brokenFrom(321));
     expect(rig.job('one').culprit).toBe(commit(321));
     expect(rig.job('two').culprit).toBe(commit(321));
@@ -255,7 +255,7 @@ describe('jobs', () => {
     const rig = rigWith(100, 2);
     rig.send({ kind: 'cancel', job: rig.job('job').id });
     expect(rig.held).toEqual([]);
-    expect(rig.farm.leases.size).toBe(0);
+    expect(rig.farm.leases.live.size).toBe(0);
     expect(rig.job('job').state).toBe(JobState.JOB_STATE_CANCELLED);
   });
 

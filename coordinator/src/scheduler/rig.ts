@@ -2,8 +2,11 @@ import { Mode, type JobEvent, type JobSpec, type Outcome } from '@kbisect/shared
 import type { Hello, LeaseRef, Task, TaskResult } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId, jobId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import { RevListParser } from '../search/graph.js';
-import { Farm, type Effect, type Input } from './farm.js';
-import type { Job, Range } from './job.js';
+import { Farm } from './farm.js';
+import type { Input } from './inputs.js';
+import type { Job } from './job.js';
+import type { Effect } from './output.js';
+import type { Range } from './range.js';
 import { DEFAULT_TIMING } from './timing.js';
 
 /** A commit id made from a number. */

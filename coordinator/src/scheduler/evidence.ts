@@ -1,0 +1,81 @@
+import type { Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
+import { commitId, type AgentName, type CommitId } from '@kbisect/shared/ids';
+import type { FactOf } from './facts.js';
+import type { JobLease } from './job-leases.js';
+
+/** A commit that so many agents failed to test is given up. */
+export const MAX_FAILURES = 3;
+
+/** All that is known of one commit. */
+export interface CommitEvidence {
+  readonly outcomes: Outcome[];
+  buildFailure?: string;
+  /** Agents that failed to test it for reasons that are not the commit's. */
+  readonly failedOn: AgentName[];
+  lastFailure?: string;
+}
+
+/** What a job's builds and trials have told. */
+export class Evidence {
+  readonly #known = new Map<CommitId, CommitEvidence>();
+  /** Commits with evidence that no verdict has taken in. */
+  readonly unjudged = new Set<CommitId>();
+  builds = 0;
+  trials = 0;
+  cacheHits = 0;
+
+  /** @param runs trials that each commit gets */
+  constructor(readonly runs: number) {}
+
+  get commits(): Iterable<CommitId> {
+    return this.#known.keys();
+  }
+
+  of(commit: CommitId): CommitEvidence {
+    let known = this.#known.get(commit);
+    if (known === undefined) this.#known.set(commit, (known = { outcomes: [], failedOn: [] }));
+    return known;
+  }
+
+  built({ value }: FactOf<'built'>): void {
+    if (value.cached) this.cacheHits += 1;
+    else this.builds += 1;
+    if (value.image !== undefined) return;
+    const commit = commitId(value.commit);
+    this.of(commit).buildFailure = value.failure;
+    this.unjudged.add(commit);
+  }
+
+  tried({ value }: FactOf<'tried'>): void {
+    this.trials += 1;
+    const commit = commitId(value.commit);
+    if (value.outcome) this.of(commit).outcomes.push(value.outcome);
+    this.unjudged.add(commit);
+  }
+
+  /** An agent could not test the commit. */
+  failed({ commit, agent }: JobLease, reason: string): void {
+    const known = this.of(commit);
+    known.failedOn.push(agent);
+    known.lastFailure = reason;
+    this.unjudged.add(commit);
+  }
+
+  /** Whether all is known of a commit that its trials can tell. */
+  isTested(commit: CommitId): boolean {
+    const { outcomes, buildFailure } = this.of(commit);
+    return buildFailure !== undefined || outcomes.length >= this.runs;
+  }
+
+  /** Trials that a commit still needs. */
+  trialsLeft(commit: CommitId): number {
+    return Math.max(1, this.runs - this.of(commit).outcomes.length);
+  }
+
+  /** Why no more agents try it, when so many have failed to. */
+  givenUp(commit: CommitId): string | undefined {
+    const { failedOn, lastFailure } = this.of(commit);
+    if (failedOn.length < MAX_FAILURES) return undefined;
+    return `no agent could test it, the last (${failedOn.at(-1) ?? ''}) said: ${lastFailure ?? ''}`;
+  }
+}

@@ -1,0 +1,28 @@
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type {
+  BuildResult,
+  Hello,
+  LeaseRef,
+  Progress,
+  TaskResult,
+  TrialResult,
+} from '@kbisect/shared/gen/kbisect/v1/session';
+import type { AgentName, JobId } from '@kbisect/shared/ids';
+import type { Range } from './range.js';
+
+/** What the scheduler is told. */
+export type Input =
+  | { kind: 'submit'; job: JobId; spec: JobSpec }
+  | { kind: 'range'; job: JobId; range: Range }
+  | { kind: 'range-unreadable'; job: JobId; reason: string }
+  | { kind: 'cancel'; job: JobId }
+  | { kind: 'hello'; hello: Hello }
+  | { kind: 'gone'; agent: AgentName; incarnation: string }
+  | { kind: 'drain'; agent: AgentName }
+  | { kind: 'heartbeat'; agent: AgentName; leases: readonly LeaseRef[] }
+  | { kind: 'accept'; agent: AgentName; lease: LeaseRef }
+  | { kind: 'progress'; agent: AgentName; progress: Progress }
+  | { kind: 'build'; agent: AgentName; result: BuildResult }
+  | { kind: 'trial'; agent: AgentName; result: TrialResult }
+  | { kind: 'task'; agent: AgentName; result: TaskResult }
+  | { kind: 'tick' };

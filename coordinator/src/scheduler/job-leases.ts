@@ -1,0 +1,61 @@
+import { LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
+import { commitId, leaseId, type AgentName, type CommitId, type LeaseId } from '@kbisect/shared/ids';
+import type { FactOf } from './facts.js';
+
+/** A lease as its job sees it: until it ends, and afterwards when it was withdrawn and a result may be under way. */
+export interface JobLease {
+  readonly id: LeaseId;
+  readonly epoch: number;
+  readonly commit: CommitId;
+  readonly agent: AgentName;
+  /** How many results of it are in the journal. */
+  received: number;
+  state: 'live' | 'withdrawn';
+}
+
+/** The leases of one job, as its journal has them. */
+export class JobLeases {
+  readonly #leases = new Map<LeaseId, JobLease>();
+  /** The highest epoch that was given. */
+  lastEpoch = 0;
+
+  get live(): JobLease[] {
+    return [...this.#leases.values()].filter((lease) => lease.state === 'live');
+  }
+
+  get(id: LeaseId): JobLease | undefined {
+    return this.#leases.get(id);
+  }
+
+  granted({ value }: FactOf<'leased'>): void {
+    const { lease, epoch, commit, agent } = value;
+    const id = leaseId(lease);
+    const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, received: 0 };
+    this.#leases.set(id, { ...granted, state: 'live' });
+    this.lastEpoch = Math.max(this.lastEpoch, epoch);
+  }
+
+  /** One of its results is in the journal. */
+  received(lease: string): void {
+    const known = this.#leases.get(leaseId(lease));
+    if (known) known.received += 1;
+  }
+
+  /** Gives the lease if its agent has failed to do the task. */
+  ended({ value }: FactOf<'leaseEnded'>): JobLease | undefined {
+    const id = leaseId(value.lease);
+    const lease = this.#leases.get(id);
+    if (lease === undefined) return undefined;
+    if (value.reason === LeaseEnd.LEASE_END_WITHDRAWN) lease.state = 'withdrawn';
+    else this.#leases.delete(id);
+    switch (value.reason) {
+      case LeaseEnd.LEASE_END_EXPIRED:
+      case LeaseEnd.LEASE_END_RETURNED:
+        return lease;
+      case LeaseEnd.LEASE_END_DONE:
+      case LeaseEnd.LEASE_END_WITHDRAWN:
+      case LeaseEnd.LEASE_END_UNSPECIFIED:
+        return undefined;
+    }
+  }
+}

@@ -1,0 +1,112 @@
+import { LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Progress_Phase, type LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
+import { leaseId, type AgentName, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
+import type { JobLease } from './job-leases.js';
+import type { Job } from './job.js';
+import type { Recorder } from './output.js';
+import type { Timing } from './timing.js';
+
+/** A lease as the scheduler watches over it. */
+export interface Lease {
+  readonly id: LeaseId;
+  readonly epoch: number;
+  readonly job: JobId;
+  readonly commit: CommitId;
+  readonly agent: AgentName;
+  accepted: boolean;
+  /** Milliseconds since the epoch; a heartbeat moves it. */
+  deadline: number;
+  phase: Progress_Phase;
+  fraction: number;
+}
+
+/** All leases that are live, of all jobs: granted, prolonged, and ended. */
+export class Leases {
+  readonly live = new Map<LeaseId, Lease>();
+  #epoch = 0;
+
+  /** @param newId gives an id that was never given before */
+  constructor(
+    private readonly jobs: ReadonlyMap<JobId, Job>,
+    private readonly timing: Timing,
+    private readonly newId: () => string,
+    private readonly recorder: Recorder,
+  ) {}
+
+  /** Takes over the leases of a job that was replayed: their agents are given time to come back. */
+  replayed(job: Job, now: number): void {
+    this.#epoch = Math.max(this.#epoch, job.leases.lastEpoch);
+    if (job.over) return;
+    for (const lease of job.leases.live) this.#watchOver(lease, job.id, now, true);
+  }
+
+  grant(job: Job, commit: CommitId, agent: AgentName, now: number): LeaseRef {
+    const id = leaseId(this.newId());
+    const epoch = ++this.#epoch;
+    this.recorder.record(job, { $case: 'leased', value: { lease: id, epoch, commit, agent } }, now);
+    const granted = job.leases.get(id);
+    if (granted) this.#watchOver(granted, job.id, now, false);
+    return { lease: id, epoch };
+  }
+
+  /** The lease, if this agent holds it in this epoch. */
+  held(agent: AgentName, ref: LeaseRef | undefined): Lease | undefined {
+    const lease = ref && this.live.get(leaseId(ref.lease));
+    return lease?.agent === agent && lease.epoch === ref?.epoch ? lease : undefined;
+  }
+
+  /** The lease as its job knows it, live or withdrawn, if this agent held it in this epoch. */
+  known(agent: AgentName, ref: LeaseRef): { job: Job; lease: JobLease } | undefined {
+    const id = leaseId(ref.lease);
+    const live = this.live.get(id);
+    const job = live
+      ? this.jobs.get(live.job)
+      : [...this.jobs.values()].find(({ leases }) => leases.get(id) !== undefined);
+    const lease = job?.leases.get(id);
+    return job && lease?.agent === agent && lease.epoch === ref.epoch ? { job, lease } : undefined;
+  }
+
+  /** Its agent has said that it works on it. */
+  prolong(lease: Lease, now: number): void {
+    lease.accepted = true;
+    lease.deadline = now + this.timing.leaseMs;
+  }
+
+  expire(now: number): void {
+    for (const lease of this.live.values()) {
+      if (lease.deadline > now) continue;
+      if (lease.accepted) this.release(lease, LeaseEnd.LEASE_END_EXPIRED, 'the agent was not heard of', now);
+      else this.withdraw(lease, 'the offer was not accepted', now);
+    }
+  }
+
+  /** Ends all leases of a job that is about to be over. */
+  withdrawAll(job: Job, now: number): void {
+    for (const { id, commit } of job.leases.live) {
+      const lease = this.live.get(id);
+      if (lease && job.evidence.isTested(commit)) this.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
+      else if (lease) this.withdraw(lease, 'the job is over', now);
+    }
+  }
+
+  withdraw(lease: Lease, detail: string, now: number): void {
+    this.release(lease, LeaseEnd.LEASE_END_WITHDRAWN, detail, now);
+    const { id, epoch, agent } = lease;
+    this.recorder.ask({ kind: 'withdraw', agent, lease: { lease: id, epoch } });
+  }
+
+  release(lease: Lease, reason: LeaseEnd, detail: string, now: number): void {
+    this.live.delete(lease.id);
+    const job = this.jobs.get(lease.job);
+    if (job) {
+      this.recorder.record(job, { $case: 'leaseEnded', value: { lease: lease.id, reason, detail } }, now);
+    }
+  }
+
+  #watchOver(granted: JobLease, job: JobId, now: number, accepted: boolean): void {
+    const { id, epoch, commit, agent } = granted;
+    const deadline = now + (accepted ? this.timing.leaseMs : this.timing.acceptMs);
+    const phase = Progress_Phase.PHASE_UNSPECIFIED;
+    this.live.set(id, { id, epoch, job, commit, agent, accepted, deadline, phase, fraction: 0 });
+  }
+}

@@ -1,0 +1,89 @@
+import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
+import type { Agent } from './agents.js';
+import type { Job } from './job.js';
+import type { Leases } from './leases.js';
+import type { Recorder } from './output.js';
+import { fairShares } from './shares.js';
+
+/** Decides who tests what: withdraws what can teach nothing more, and fills the free slots. */
+export class Offers {
+  constructor(
+    private readonly jobs: ReadonlyMap<JobId, Job>,
+    private readonly agents: ReadonlyMap<AgentName, Agent>,
+    private readonly leases: Leases,
+    private readonly recorder: Recorder,
+  ) {}
+
+  plan(now: number): void {
+    const running = [...this.jobs.values()].filter((job) => !job.over && job.attached);
+    for (const job of running) {
+      for (const { id } of job.futile()) {
+        const lease = this.leases.live.get(id);
+        if (lease) this.leases.withdraw(lease, 'its result can teach nothing more', now);
+      }
+    }
+    let hungry = running;
+    while (hungry.length > 0) {
+      const free = this.#freeSlots(now);
+      const slots = [...free.values()].reduce((sum, n) => sum + n, 0);
+      if (slots === 0) return;
+      const claims = hungry.map((job) => ({ job, held: job.leases.live.length }));
+      const shares = fairShares(claims, slots);
+      hungry = hungry.filter((job) => {
+        const share = shares.get(job) ?? 0;
+        const given = job.wanted(share).filter((commit) => this.#offer(job, commit, free, now)).length;
+        return share === 0 || (given > 0 && given === share);
+      });
+    }
+  }
+
+  #freeSlots(now: number): Map<Agent, number> {
+    const free = new Map<Agent, number>();
+    for (const agent of this.agents.values()) if (agent.accepts(now)) free.set(agent, agent.slots);
+    for (const lease of this.leases.live.values()) {
+      const agent = this.agents.get(lease.agent);
+      const slots = agent && free.get(agent);
+      if (agent && slots !== undefined) free.set(agent, slots - 1);
+    }
+    for (const [agent, slots] of free) if (slots <= 0) free.delete(agent);
+    return free;
+  }
+
+  /** Leases a commit to the best free agent; false when there is none for it. */
+  #offer(job: Job, commit: CommitId, free: Map<Agent, number>, now: number): boolean {
+    const { spec } = job;
+    const { failedOn } = job.evidence.of(commit);
+    const agent = [...free.keys()]
+      .filter((candidate) => candidate.canDo(spec.test))
+      .map((candidate) => ({
+        candidate,
+        failed: failedOn.includes(candidate.name) ? 1 : 0,
+        distance: distance(job, candidate.lastCommit.get(job.id), commit),
+      }))
+      .sort((a, b) => a.failed - b.failed || a.distance - b.distance)[0]?.candidate;
+    if (agent === undefined) return false;
+
+    const slots = (free.get(agent) ?? 1) - 1;
+    if (slots === 0) free.delete(agent);
+    else free.set(agent, slots);
+
+    const lease = this.leases.grant(job, commit, agent.name, now);
+    agent.lastCommit.set(job.id, commit);
+    const { timeoutSeconds, test } = spec;
+    const trials = job.evidence.trialsLeft(commit);
+    this.recorder.ask({
+      kind: 'offer',
+      agent: agent.name,
+      lease,
+      task: { job: job.id, commit, trials, timeoutSeconds, test },
+    });
+    return true;
+  }
+}
+
+/** How far an agent's worktree is from a commit, in commits of the range; an agent without one is farthest. */
+function distance(job: Job, from: CommitId | undefined, to: CommitId): number {
+  if (from === undefined) return Number.MAX_SAFE_INTEGER;
+  // The old end lies just before the range.
+  return Math.abs((job.position(from) ?? -1) - (job.position(to) ?? -1));
+}

@@ -1,0 +1,50 @@
+import type { JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { LeaseRef, Task } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { AgentName, JobId } from '@kbisect/shared/ids';
+import type { Fact } from './facts.js';
+import type { Job } from './job.js';
+
+/** What the scheduler asks for; it is done only when the events that came with it are durable. */
+export type Effect =
+  | { kind: 'read-range'; job: JobId; spec: JobSpec }
+  | { kind: 'offer'; agent: AgentName; lease: LeaseRef; task: Task }
+  | { kind: 'withdraw'; agent: AgentName; lease: LeaseRef }
+  | { kind: 'acknowledge'; agent: AgentName; lease: LeaseRef; seq: number };
+
+/** Events to be written, each list behind the job's `version` events, and what to do then. */
+export interface Output {
+  readonly appends: Map<JobId, { expectedVersion: number; events: JobEvent[] }>;
+  readonly effects: Effect[];
+}
+
+/** Collects what comes of one input. A fact that is written down is known to its job at once. */
+export class Recorder {
+  #output: Output = emptyOutput();
+
+  get output(): Output {
+    return this.#output;
+  }
+
+  /** Begins with nothing, for the next input. */
+  reset(): void {
+    this.#output = emptyOutput();
+  }
+
+  record(job: Job, fact: Fact, now: number): void {
+    let append = this.#output.appends.get(job.id);
+    if (append === undefined) {
+      this.#output.appends.set(job.id, (append = { expectedVersion: job.version, events: [] }));
+    }
+    const event: JobEvent = { at: new Date(now), fact };
+    job.apply(event);
+    append.events.push(event);
+  }
+
+  ask(effect: Effect): void {
+    this.#output.effects.push(effect);
+  }
+}
+
+function emptyOutput(): Output {
+  return { appends: new Map(), effects: [] };
+}

@@ -1,0 +1,9 @@
+import type { CommitId } from '@kbisect/shared/ids';
+import type { CommitGraph } from '../search/graph.js';
+
+/** The commits between the two ends, as git gives them. */
+export interface Range {
+  readonly graph: CommitGraph;
+  /** Where the history of old and of new parted, when old is not an ancestor of new. */
+  readonly mergeBases: readonly CommitId[];
+}

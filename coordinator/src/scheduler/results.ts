@@ -1,0 +1,69 @@
+import { LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BuildResult, LeaseRef, TaskResult, TrialResult } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { AgentName } from '@kbisect/shared/ids';
+import type { Agent } from './agents.js';
+import type { Fact } from './facts.js';
+import type { Job } from './job.js';
+import type { Leases } from './leases.js';
+import type { Recorder } from './output.js';
+import type { Timing } from './timing.js';
+
+/** Takes in what agents send of their leases, each result once, and acknowledges it. */
+export class Results {
+  constructor(
+    private readonly jobs: ReadonlyMap<string, Job>,
+    private readonly agents: ReadonlyMap<AgentName, Agent>,
+    private readonly leases: Leases,
+    private readonly timing: Timing,
+    private readonly recorder: Recorder,
+  ) {}
+
+  built(agent: AgentName, { seq, lease, ...value }: BuildResult, now: number): void {
+    this.#result(agent, lease, seq, { $case: 'built', value: { ...value, lease: lease?.lease ?? '' } }, now);
+  }
+
+  tried(agent: AgentName, { seq, lease, ...value }: TrialResult, now: number): void {
+    this.#result(agent, lease, seq, { $case: 'tried', value: { ...value, lease: lease?.lease ?? '' } }, now);
+  }
+
+  /** Gives the reason if an agent has found that the job cannot go on, and which job it is. */
+  taskEnded(agent: AgentName, result: TaskResult, now: number): { job: Job; refused: string } | undefined {
+    if (result.lease === undefined) return undefined;
+    this.recorder.ask({ kind: 'acknowledge', agent, lease: result.lease, seq: result.seq });
+    const lease = this.leases.held(agent, result.lease);
+    const job = lease && this.jobs.get(lease.job);
+    if (!lease || !job) return undefined;
+    switch (result.end?.$case) {
+      case 'done':
+        this.leases.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
+        return undefined;
+      case 'withdrawn':
+        this.leases.release(lease, LeaseEnd.LEASE_END_WITHDRAWN, '', now);
+        return undefined;
+      case 'refused':
+        this.leases.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
+        return { job, refused: result.end.value.reason };
+      case 'failed':
+      case undefined: {
+        this.agents.get(agent)?.failed(now, this.timing);
+        const reason = result.end?.value.reason ?? 'no reason given';
+        this.leases.release(lease, LeaseEnd.LEASE_END_RETURNED, reason, now);
+        return undefined;
+      }
+    }
+  }
+
+  /**
+   * A build's or a trial's result. Each counts once: results of a lease are numbered. One of a withdrawn lease
+   * still counts while its job runs, as it is true all the same; one of any other lease that is over does not.
+   */
+  #result(agent: AgentName, ref: LeaseRef | undefined, seq: number, fact: Fact, now: number): void {
+    if (ref === undefined) return;
+    const found = this.leases.known(agent, ref);
+    if (found && seq === found.lease.received && !found.job.over) {
+      this.recorder.record(found.job, fact, now);
+      this.agents.get(agent)?.succeeded();
+    }
+    this.recorder.ask({ kind: 'acknowledge', agent, lease: ref, seq });
+  }
+}
