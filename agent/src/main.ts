@@ -81,7 +81,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       labels: options.labels,
       capabilities,
     };
-    await new Session(clients.session, identity, worker, systemClock, log).serve(signal);
+    await new Session(() => clients.session.connect(), identity, worker, systemClock, log).serve(signal);
   } finally {
     for (const client of Object.values(clients)) client.close();
     await lock.close();

@@ -43,9 +43,9 @@ export class Dispatcher {
   ) {}
 
   /** Takes up every job in the journal where it stood. */
-  resume(): void {
+  async resume(): Promise<void> {
     const { journal, clock, log } = this.surroundings;
-    for (const job of journal.jobs()) this.farm.replay(job, journal.read(job), clock.now());
+    for (const job of await journal.jobs()) this.farm.replay(job, await journal.read(job), clock.now());
     const effects = this.farm.resume();
     log.info({ jobs: this.farm.jobs.size, running: effects.length }, 'journal read');
     for (const effect of effects) this.#perform(effect);

@@ -101,12 +101,12 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const parts = { dispatcher, journal, repository, consoles, newId, gitUrl, version: VERSION, log };
     const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl };
     grpc.addService(FarmService, farmService(parts));
-    grpc.addService(AgentSessionService, sessionService(dispatcher, consoles, welcome, log));
+    grpc.addService(AgentSessionService, sessionService({ dispatcher, consoles, welcome, log }));
     grpc.addService(ByteStreamService, byteStreamService(blobs, log));
     grpc.addService(ContentAddressableStorageService, storageService(blobs, log));
     grpc.addService(ActionCacheService, actionService(actions, log));
 
-    dispatcher.resume();
+    await dispatcher.resume();
     const grpcAddress = await listenGrpc(grpc, options.listen);
     process.stdout.write(`kbisect coordinator: gRPC ${grpcAddress}, HTTP ${httpAddress}\n`);
 

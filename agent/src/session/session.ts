@@ -1,10 +1,8 @@
-import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import {
   type AgentMessage,
-  type AgentSessionClient,
   type Capabilities,
   type CoordinatorMessage,
   type LeaseRef,
@@ -44,7 +42,11 @@ export interface Identity {
   readonly capabilities: Capabilities;
 }
 
-type Stream = ClientDuplexStream<AgentMessage, CoordinatorMessage>;
+/** A stream to a coordinator, as gRPC gives it: what is read from it ends, or fails, with the connection. */
+export interface Line extends AsyncIterable<CoordinatorMessage> {
+  write(message: AgentMessage): unknown;
+  cancel(): void;
+}
 
 /**
  * An agent's side of the conversation. It connects, says hello with all that it works on, takes offers, and
@@ -53,12 +55,12 @@ type Stream = ClientDuplexStream<AgentMessage, CoordinatorMessage>;
 export class Session {
   readonly #outbox = new Outbox();
   readonly #tasks = new Map<string, AbortController>();
-  #stream: Stream | undefined;
+  #line: Line | undefined;
   #gitUrl = '';
   #draining = false;
 
   constructor(
-    private readonly client: AgentSessionClient,
+    private readonly connect: () => Line,
     private readonly identity: Identity,
     private readonly worker: Worker,
     private readonly clock: Clock,
@@ -90,9 +92,9 @@ export class Session {
   /** One connection, from hello to its end; gives whether the coordinator welcomed us. */
   async #converse(signal: AbortSignal): Promise<boolean> {
     const ended = new AbortController();
-    const stream = this.client.connect();
-    this.#stream = stream;
-    const hangUp = () => stream.cancel();
+    const line = this.connect();
+    this.#line = line;
+    const hangUp = () => line.cancel();
     signal.addEventListener('abort', hangUp, { once: true });
     let welcomed = false;
     this.#send({
@@ -100,7 +102,7 @@ export class Session {
       value: { ...this.identity, leases: this.#outbox.leases(), protocol: PROTOCOL },
     });
     try {
-      for await (const { kind } of stream as AsyncIterable<CoordinatorMessage>) {
+      for await (const { kind } of line) {
         switch (kind?.$case) {
           case 'welcome':
             welcomed = true;
@@ -129,8 +131,8 @@ export class Session {
     } finally {
       ended.abort();
       signal.removeEventListener('abort', hangUp);
-      this.#stream = undefined;
-      stream.cancel();
+      this.#line = undefined;
+      line.cancel();
     }
     return welcomed;
   }
@@ -196,6 +198,6 @@ export class Session {
 
   /** Sends now or not at all: what must arrive is in the outbox. */
   #send(kind: NonNullable<AgentMessage['kind']>): void {
-    this.#stream?.write({ kind });
+    this.#line?.write({ kind });
   }
 }

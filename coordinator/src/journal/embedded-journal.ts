@@ -44,16 +44,14 @@ export class EmbeddedJournal implements Journal {
     this.#appended.emit(job);
   }
 
-  read(job: JobId, from = 0): JobEvent[] {
-    return [...this.#db.getRange({ start: [job, from], end: [job, Infinity] })].map(({ value }) =>
-      JobEvent.decode(value),
-    );
+  read(job: JobId, from = 0): Promise<JobEvent[]> {
+    return Promise.resolve(this.#read(job, from));
   }
 
   async *subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
     let position = 0;
     while (!signal.aborted) {
-      const events = this.read(job, position);
+      const events = this.#read(job, position);
       if (events.length === 0) {
         // Nothing can be appended between the read above and this line: both are in one turn.
         await once(this.#appended, job, { signal }).catch(() => undefined);
@@ -64,18 +62,24 @@ export class EmbeddedJournal implements Journal {
     }
   }
 
-  jobs(): JobId[] {
+  jobs(): Promise<JobId[]> {
     const found: JobId[] = [];
     let next = this.#firstJobAfter(undefined);
     while (next !== undefined) {
       found.push(next);
       next = this.#firstJobAfter(next);
     }
-    return found;
+    return Promise.resolve(found);
   }
 
   async close(): Promise<void> {
     await this.#db.close();
+  }
+
+  #read(job: JobId, from: number): JobEvent[] {
+    return [...this.#db.getRange({ start: [job, from], end: [job, Infinity] })].map(({ value }) =>
+      JobEvent.decode(value),
+    );
   }
 
   #version(job: JobId): number {

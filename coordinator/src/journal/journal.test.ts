@@ -39,17 +39,17 @@ describe.each(engines)('the $name journal', ({ open }) => {
     await journal.append(job, 2, [judged(2)]);
     await journal.close();
     journal = open(directory);
-    expect(journal.read(job)).toEqual([judged(0), judged(1), judged(2)]);
-    expect(journal.read(job, 2)).toEqual([judged(2)]);
+    expect(await journal.read(job)).toEqual([judged(0), judged(1), judged(2)]);
+    expect(await journal.read(job, 2)).toEqual([judged(2)]);
   });
 
   it('keeps the streams of jobs apart and lists them', async () => {
     await journal.append(jobId('a'), 0, [judged(1)]);
     await journal.append(jobId('a-1'), 0, [judged(2)]);
     await journal.append(jobId('b'), 0, [judged(3)]);
-    expect(journal.jobs()).toEqual(['a', 'a-1', 'b']);
-    expect(journal.read(jobId('a'))).toEqual([judged(1)]);
-    expect(journal.read(jobId('c'))).toEqual([]);
+    expect(await journal.jobs()).toEqual(['a', 'a-1', 'b']);
+    expect(await journal.read(jobId('a'))).toEqual([judged(1)]);
+    expect(await journal.read(jobId('c'))).toEqual([]);
   });
 
   it('refuses a writer that has not seen the latest event, and writes nothing of it', async () => {
@@ -57,7 +57,7 @@ describe.each(engines)('the $name journal', ({ open }) => {
     await expect(journal.append(job, 0, [judged(1), judged(2)])).rejects.toMatchObject({
       code: 'failed-precondition',
     });
-    expect(journal.read(job)).toEqual([judged(0)]);
+    expect(await journal.read(job)).toEqual([judged(0)]);
   });
 
   it('lets one of two rival writers win', async () => {
@@ -66,7 +66,7 @@ describe.each(engines)('the $name journal', ({ open }) => {
       journal.append(job, 0, [judged(2)]),
     ]);
     expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
-    expect(journal.read(job)).toHaveLength(1);
+    expect(await journal.read(job)).toHaveLength(1);
   });
 
   it('hands a subscriber the past, then the present, until it leaves', async () => {

@@ -15,13 +15,13 @@ export interface Journal {
   append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void>;
 
   /** The job's events from position `from` (0 is the first) to the present end. */
-  read(job: JobId, from?: number): JobEvent[];
+  read(job: JobId, from?: number): Promise<JobEvent[]>;
 
   /** The job's events from its first, then each new one as it becomes durable, until the signal is aborted. */
   subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent>;
 
   /** All jobs that have a stream, oldest id first. */
-  jobs(): JobId[];
+  jobs(): Promise<JobId[]>;
 
   close(): Promise<void>;
 }

@@ -78,10 +78,11 @@ export function farmService(parts: FarmParts): FarmServer {
 
     getReport: unary(log, async (request) => ({ text: await reportText(find(request.job), repository.git) })),
 
-    getConsole: unary(log, (request) => {
+    getConsole: unary(log, async (request) => {
       const job = find(request.job);
       const commit = commitOf(job, request.commit);
-      const kept = parts.journal.read(job.id).flatMap((event) => consoleOf(event, commit) ?? []);
+      const events = await parts.journal.read(job.id);
+      const kept = events.flatMap((event) => consoleOf(event, commit) ?? []);
       const live = job.leases.live
         .filter((lease) => lease.commit === commit)
         .map(({ id, agent }) => ({

@@ -1,4 +1,3 @@
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
 import { agentName, type AgentName } from '@kbisect/shared/ids';
 import type {
@@ -14,53 +13,65 @@ import { streaming } from './handler.js';
 /** The version of the session protocol that this coordinator speaks. */
 export const PROTOCOL = 1;
 
-type Call = ServerDuplexStream<AgentMessage, CoordinatorMessage>;
+/** An agent's stream, as gRPC gives it. */
+export interface SessionCall extends AsyncIterable<AgentMessage> {
+  write(message: CoordinatorMessage): unknown;
+  end(): unknown;
+}
 
-/** Agents' sessions: what an agent says becomes the scheduler's inputs, its effects go back on the same stream. */
-export function sessionService(
-  dispatcher: Dispatcher,
-  consoles: LiveConsoles,
-  welcome: { heartbeatSeconds: number; gitUrl: string },
-  log: Logger,
-): AgentSessionServer {
-  return {
-    connect: streaming(log, async (call: Call) => {
-      const messages = (call as AsyncIterable<AgentMessage>)[Symbol.asyncIterator]();
-      const first = await messages.next();
-      const hello = first.done ? undefined : first.value.kind;
-      if (hello?.$case !== 'hello')
-        throw new KbisectError('invalid-argument', 'a session begins with a hello');
-      if (hello.value.protocol !== PROTOCOL) {
-        throw new KbisectError(
-          'failed-precondition',
-          `this coordinator speaks protocol ${PROTOCOL}, the agent ${hello.value.protocol}; install the same version`,
-        );
-      }
-      const agent = agentName(hello.value.name);
-      const { incarnation } = hello.value;
-      const line: AgentLine = { send: (kind) => void call.write({ kind }) };
-      line.send({ $case: 'welcome', value: welcome });
-      // Offers may follow from the hello itself, so the line is there first; a refused hello gives it back.
-      const previous = dispatcher.connect(agent, line);
-      try {
-        await dispatcher.post({ kind: 'hello', hello: hello.value });
-      } catch (error) {
-        dispatcher.connect(agent, previous);
-        throw error;
-      }
-      log.info({ agent, incarnation, slots: hello.value.slots }, 'agent connected');
-      try {
-        for (let next = await messages.next(); !next.done; next = await messages.next()) {
-          await receive(agent, next.value, dispatcher, consoles);
-        }
-      } finally {
-        dispatcher.disconnect(agent, line);
-        log.info({ agent, incarnation }, 'agent gone');
-        await dispatcher.post({ kind: 'gone', agent, incarnation });
-      }
-      call.end();
-    }),
-  };
+/** What a session is held with. */
+export interface SessionParts {
+  readonly dispatcher: Dispatcher;
+  readonly consoles: LiveConsoles;
+  readonly welcome: { readonly heartbeatSeconds: number; readonly gitUrl: string };
+  readonly log: Logger;
+}
+
+export function sessionService(parts: SessionParts): AgentSessionServer {
+  return { connect: streaming(parts.log, (call) => holdSession(call, parts)) };
+}
+
+/**
+ * Holds an agent's session: what it says becomes the scheduler's inputs, its effects go back on the same stream.
+ * @throws KbisectError that the agent is to be told of
+ */
+export async function holdSession(
+  call: SessionCall,
+  { dispatcher, consoles, welcome, log }: SessionParts,
+): Promise<void> {
+  const messages = call[Symbol.asyncIterator]();
+  const first = await messages.next();
+  const hello = first.done ? undefined : first.value.kind;
+  if (hello?.$case !== 'hello') throw new KbisectError('invalid-argument', 'a session begins with a hello');
+  if (hello.value.protocol !== PROTOCOL) {
+    throw new KbisectError(
+      'failed-precondition',
+      `this coordinator speaks protocol ${PROTOCOL}, the agent ${hello.value.protocol}; install the same version`,
+    );
+  }
+  const agent = agentName(hello.value.name);
+  const { incarnation } = hello.value;
+  const line: AgentLine = { send: (kind) => void call.write({ kind }) };
+  line.send({ $case: 'welcome', value: welcome });
+  // Offers may follow from the hello itself, so the line is there first; a refused hello gives it back.
+  const previous = dispatcher.connect(agent, line);
+  try {
+    await dispatcher.post({ kind: 'hello', hello: hello.value });
+  } catch (error) {
+    dispatcher.connect(agent, previous);
+    throw error;
+  }
+  log.info({ agent, incarnation, slots: hello.value.slots }, 'agent connected');
+  try {
+    for (let next = await messages.next(); !next.done; next = await messages.next()) {
+      await receive(agent, next.value, dispatcher, consoles);
+    }
+  } finally {
+    dispatcher.disconnect(agent, line);
+    log.info({ agent, incarnation }, 'agent gone');
+    await dispatcher.post({ kind: 'gone', agent, incarnation });
+  }
+  call.end();
 }
 
 async function receive(
