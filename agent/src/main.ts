@@ -18,6 +18,7 @@ import { probeAccelerator } from './boot/probe.js';
 import type { Accelerator } from './boot/qemu.js';
 import { probeToolchain } from './build/recipe.js';
 import { describeMissing, examineTools } from './doctor/tools.js';
+import { Patience } from './session/patience.js';
 import { Session } from './session/session.js';
 import { Mirror } from './source/mirror.js';
 import { Artifacts } from './task/artifacts.js';
@@ -67,7 +68,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     log.info({ name, ...capabilities }, 'agent');
 
     const mirror = await Mirror.open(join(workdir, 'mirror'));
-    const artifacts = new Artifacts(clients.bytes, clients.storage, clients.actions);
+    const artifacts = new Artifacts(
+      clients.bytes,
+      clients.storage,
+      clients.actions,
+      new Patience(systemClock, log),
+    );
     const slots: Slot[] = [];
     for (let n = 0; n < options.slots; n++) {
       slots.push(await Slot.open(join(workdir, `slot${n}`), mirror, artifacts));

@@ -26,6 +26,7 @@ export interface Result {
 /** A coordinator and agents on this machine, real processes that a test may kill; all gone when it is closed. */
 export class Lab {
   readonly #agents = new Map<string, ChildProcess>();
+  readonly #logs = new Map<string, string>();
   #coordinator: ChildProcess | undefined;
   #listen = '127.0.0.1:0';
   #http = '127.0.0.1:0';
@@ -57,7 +58,16 @@ export class Lab {
 
   startAgent(name: string): void {
     const args = ['--coordinator', this.#listen, 'agent', '--name', name, '--workdir', this.workdir(name)];
-    this.#agents.set(name, startProcess(command(args), ['ignore', 'ignore', 'ignore']));
+    const child = startProcess(command(args), ['ignore', 'ignore', 'pipe']);
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#logs.set(name, (this.#logs.get(name) ?? '') + chunk.toString('utf8'));
+    });
+    this.#agents.set(name, child);
+  }
+
+  /** Whether an agent has logged such words. */
+  hasLogged(agent: string, words: RegExp): boolean {
+    return words.test(this.#logs.get(agent) ?? '');
   }
 
   async killAgent(name: string): Promise<void> {
@@ -119,8 +129,13 @@ export class Lab {
     return found;
   }
 
-  async close(): Promise<void> {
+  /** Ends all processes of the farm; its files stay. */
+  async stop(): Promise<void> {
     for (const child of [...this.#agents.values(), this.#coordinator]) await kill(child, 'SIGTERM');
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
     await rm(this.directory, { recursive: true, force: true });
   }
 }

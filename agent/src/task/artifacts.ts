@@ -17,21 +17,31 @@ import type {
 } from '@kbisect/shared/gen/google/bytestream/bytestream';
 import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import { fromStatus, unaryCall } from '@kbisect/shared/status';
+import type { Patience } from '../session/patience.js';
 
 /** Bytes in one message. */
 const CHUNK = 256 * 1024;
 
-/** The farm's cache, as an agent uses it: files go up and come down by their digest. */
+/**
+ * The farm's cache, as an agent uses it: files go up and come down by their digest. A coordinator that is away or whose
+ * disk is full is waited for.
+ */
 export class Artifacts {
   constructor(
     private readonly bytes: ByteStreamClient,
     private readonly storage: ContentAddressableStorageClient,
     private readonly actions: ActionCacheClient,
+    private readonly patience: Patience,
   ) {}
 
   /** Uploads a file, unless the cache has it already. */
   async upload(path: string, signal: AbortSignal): Promise<BlobRef> {
     const { digest: name, size } = await digestOfFile(path);
+    await this.patience.until(() => this.#upload(path, name, size, signal), signal);
+    return { digest: name, size };
+  }
+
+  async #upload(path: string, name: Digest, size: number, signal: AbortSignal): Promise<void> {
     const missing = await unaryCall<{ missingBlobDigests: unknown[] }>((done) =>
       this.storage.findMissingBlobs(
         { instanceName: '', blobDigests: [{ hash: name, sizeBytes: size }] },
@@ -39,7 +49,6 @@ export class Artifacts {
       ),
     );
     if (missing.missingBlobDigests.length > 0) await this.#write(path, name, size, signal);
-    return { digest: name, size };
   }
 
   /**
@@ -47,6 +56,10 @@ export class Artifacts {
    * @throws KbisectError `data-loss` when what came is not what was asked for, `not-found`
    */
   async download(blob: BlobRef, path: string, signal: AbortSignal): Promise<void> {
+    await this.patience.until(() => this.#read(blob, path, signal), signal);
+  }
+
+  async #read(blob: BlobRef, path: string, signal: AbortSignal): Promise<void> {
     const temporary = `${path}.${randomUUID()}`;
     try {
       const stream = this.bytes.read({
@@ -70,27 +83,21 @@ export class Artifacts {
   }
 
   /** What is known of an action, or undefined. */
-  async actionResult(action: Digest): Promise<ActionResult | undefined> {
+  async actionResult(action: Digest, signal: AbortSignal): Promise<ActionResult | undefined> {
+    const request = { instanceName: '', actionDigest: { hash: action, sizeBytes: 0 } };
+    const ask = () => unaryCall<ActionResult>((done) => this.actions.getActionResult(request, done));
     try {
-      return await unaryCall((done) =>
-        this.actions.getActionResult(
-          { instanceName: '', actionDigest: { hash: action, sizeBytes: 0 } },
-          done,
-        ),
-      );
+      return await this.patience.until(ask, signal);
     } catch (error) {
       if (error instanceof KbisectError && error.code === 'not-found') return undefined;
       throw error;
     }
   }
 
-  async recordAction(action: Digest, result: ActionResult): Promise<void> {
-    await unaryCall<ActionResult>((done) =>
-      this.actions.updateActionResult(
-        { instanceName: '', actionDigest: { hash: action, sizeBytes: 0 }, actionResult: result },
-        done,
-      ),
-    );
+  async recordAction(action: Digest, actionResult: ActionResult, signal: AbortSignal): Promise<void> {
+    const request = { instanceName: '', actionDigest: { hash: action, sizeBytes: 0 }, actionResult };
+    const tell = () => unaryCall<ActionResult>((done) => this.actions.updateActionResult(request, done));
+    await this.patience.until(tell, signal);
   }
 
   async #write(path: string, name: Digest, size: number, signal: AbortSignal): Promise<void> {

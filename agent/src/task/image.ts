@@ -54,7 +54,7 @@ export async function buildOrFetchImage(
     toolchain: means.toolchain,
   };
   const action = buildAction(await slot.mirror.git.treeOf(commit), recipe);
-  const known = await slot.artifacts.actionResult(action);
+  const known = await slot.artifacts.actionResult(action, signal);
   if (known) return fromCache(known, slot, signal);
 
   const started = performance.now();
@@ -95,11 +95,15 @@ export async function buildOrFetchImage(
     );
   }
   const exitCode = failure === '' ? 0 : 1;
-  await slot.artifacts.recordAction(action, {
-    outputFiles: outputs,
-    exitCode,
-    stderrRaw: Buffer.from(failure),
-  });
+  await slot.artifacts.recordAction(
+    action,
+    {
+      outputFiles: outputs,
+      exitCode,
+      stderrRaw: Buffer.from(failure),
+    },
+    signal,
+  );
   return { image, failure, log, cached: false, seconds: (performance.now() - started) / 1000 };
 }
 

@@ -28,7 +28,7 @@ export async function packOrFetchInitramfs(
   const action = await packAction(files, kind, reproducer.entry);
   const path = join(slot.directory, 'initramfs');
 
-  const known = (await slot.artifacts.actionResult(action))?.outputFiles[0]?.digest;
+  const known = (await slot.artifacts.actionResult(action, signal))?.outputFiles[0]?.digest;
   if (known) {
     const blob = { digest: known.hash, size: known.sizeBytes };
     await slot.fetch(blob, path, signal);
@@ -44,12 +44,16 @@ export async function packOrFetchInitramfs(
   }
   await packInitramfs({ kind, entry: reproducer.entry, directory }, slot.directory, path, signal);
   const blob = await slot.artifacts.upload(path, signal);
-  await slot.artifacts.recordAction(action, {
-    outputFiles: [
-      { path: 'initramfs', digest: { hash: blob.digest, sizeBytes: blob.size }, isExecutable: false },
-    ],
-    exitCode: 0,
-    stderrRaw: Buffer.alloc(0),
-  });
+  await slot.artifacts.recordAction(
+    action,
+    {
+      outputFiles: [
+        { path: 'initramfs', digest: { hash: blob.digest, sizeBytes: blob.size }, isExecutable: false },
+      ],
+      exitCode: 0,
+      stderrRaw: Buffer.alloc(0),
+    },
+    signal,
+  );
   return { path, blob };
 }
