@@ -4,11 +4,8 @@ import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
-import { RevListParser } from './search/graph.js';
+import { readRange } from './git-range.js';
 import type { Range } from './scheduler/range.js';
-
-/** A range of more commits than Linux has ever had is a mistake, or an attack. */
-const MAX_REV_LIST_BYTES = 1024 * 1024 * 1024;
 
 /** The coordinator's one bare repository: what clients push, agents fetch, and ranges are read from. */
 export class Repository {
@@ -65,40 +62,8 @@ export class Repository {
         throw new KbisectError('not-found', `commit ${end} was not pushed to the coordinator`);
       }
     }
-    const mergeBases: CommitId[] = [];
-    for (const old of olds) {
-      if (old === neu)
-        throw new KbisectError('failed-precondition', `old and new are the same commit ${old}`);
-      const bases = await this.git.mergeBases(neu, [old]);
-      if (bases.length === 0) {
-        throw new KbisectError('failed-precondition', `old ${old} and new ${neu} have no history in common`);
-      }
-      if (bases.includes(neu)) {
-        throw new KbisectError(
-          'failed-precondition',
-          `new ${neu} is an ancestor of old ${old}: the ends are the wrong way round`,
-        );
-      }
-      for (const base of bases) if (!olds.includes(base) && !mergeBases.includes(base)) mergeBases.push(base);
-    }
-    const args = ['rev-list', '--topo-order', '--parents', ...(spec.firstParent ? ['--first-parent'] : [])];
-    args.push(neu, '--not', ...olds, '--', ...spec.pathspecs);
-    const parser = new RevListParser();
-    const done = await run(
-      this.git.command(args, {
-        signal,
-        maxOutput: MAX_REV_LIST_BYTES,
-        onOutput: (chunk) => parser.push(chunk),
-      }),
-    );
-    if (done.status !== 0) {
-      throw new KbisectError('failed-precondition', `git rev-list failed: ${done.stderr.trim().slice(-500)}`);
-    }
-    const graph = parser.end();
-    if (graph.size === 0) {
-      throw new KbisectError('failed-precondition', 'no commit between old and new touches the given paths');
-    }
-    return { graph, mergeBases };
+    const { firstParent, pathspecs } = spec;
+    return readRange(this.git, { olds, new: neu, firstParent, pathspecs }, signal);
   }
 
   async #resolve(space: string, revision: string): Promise<CommitId> {

@@ -19,8 +19,8 @@ export interface Command {
   readonly timeoutMs?: number;
   /** Bytes of standard output that are kept; more is an error. Default 64 MiB. */
   readonly maxOutput?: number;
-  /** Sees output as it comes, both streams; standard output is then not kept. */
-  readonly onOutput?: (chunk: Buffer) => void;
+  /** Sees output as it comes, of both streams; standard output is then not kept. */
+  readonly onOutput?: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
 }
 
 /** How a program ended. */
@@ -100,7 +100,7 @@ export async function run(command: Command): Promise<Completed> {
 
   child.stdout?.on('data', (chunk: Buffer) => {
     if (command.onOutput) {
-      command.onOutput(chunk);
+      command.onOutput(chunk, 'stdout');
       return;
     }
     stdoutSize += chunk.length;
@@ -111,7 +111,7 @@ export async function run(command: Command): Promise<Completed> {
     }
   });
   child.stderr?.on('data', (chunk: Buffer) => {
-    command.onOutput?.(chunk);
+    command.onOutput?.(chunk, 'stderr');
     stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_TAIL);
   });
   if (child.stdin) feed(child.stdin, command.input);
