@@ -7,7 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(
   ca-certificates git                                          # fetching
   gcc libc6-dev make flex bison bc libelf-dev libssl-dev xz-utils # building a kernel
-  cpio busybox-static qemu-system-x86                          # booting it
+  gcc-aarch64-linux-gnu libc6-dev-arm64-cross                  # for arm64
+  cpio busybox-static qemu-system-x86 qemu-system-arm          # booting it
   dpkg-dev                                                     # the demo's source package
 )
 

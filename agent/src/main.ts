@@ -13,11 +13,10 @@ import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestre
 import { AgentSessionClient, type Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName } from '@kbisect/shared/ids';
 import { createLog } from '@kbisect/shared/log';
-import { ARCH_NAMES } from './boot/arch.js';
+import { ARCHES, type Accelerator } from './boot/arch.js';
 import { probeAccelerator } from './boot/probe.js';
-import type { Accelerator } from './boot/qemu.js';
 import { probeToolchain } from './build/recipe.js';
-import { describeMissing, examineTools } from './doctor/tools.js';
+import { canCompileFor, describeMissing, examineTools } from './doctor/tools.js';
 import { Patience } from './session/patience.js';
 import { Session } from './session/session.js';
 import { Mirror } from './source/mirror.js';
@@ -64,7 +63,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     actions: new ActionCacheClient(options.coordinator, insecure, CHANNEL),
   };
   try {
-    const { capabilities, accelerator, toolchain } = await probe(signal);
+    const { capabilities, accelerators, toolchain } = await probe(signal);
     log.info({ name, ...capabilities }, 'agent');
 
     const mirror = await Mirror.open(join(workdir, 'mirror'));
@@ -79,7 +78,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       slots.push(await Slot.open(join(workdir, `slot${n}`), mirror, artifacts));
     }
     // A slot may use the whole machine: builds have phases that only one processor can work on.
-    const worker = new Slots(slots, { accelerator, toolchain, jobs: availableParallelism() });
+    const worker = new Slots(slots, { accelerators, toolchain, jobs: availableParallelism() });
     const identity = {
       name,
       incarnation: randomUUID(),
@@ -95,20 +94,27 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
 }
 
 /** What this machine can do, found by trying. */
-async function probe(
-  signal: AbortSignal,
-): Promise<{ capabilities: Capabilities; accelerator: Accelerator; toolchain: string }> {
+async function probe(signal: AbortSignal): Promise<{
+  capabilities: Capabilities;
+  accelerators: ReadonlyMap<string, Accelerator>;
+  toolchain: string;
+}> {
   const missing = (await examineTools()).filter(({ found }) => !found).map(describeMissing);
   const whole = missing.length === 0;
-  const accelerator = whole ? await probeAccelerator(signal) : undefined;
+  const accelerators = new Map<string, Accelerator>();
+  for (const arch of whole ? ARCHES : []) {
+    if (!(await canCompileFor(arch))) continue;
+    const accelerator = await probeAccelerator(arch, signal);
+    if (accelerator !== undefined) accelerators.set(arch.name, accelerator);
+  }
   const toolchain = whole ? await probeToolchain() : '';
   const capabilities: Capabilities = {
-    arches: accelerator === undefined ? [] : ARCH_NAMES,
+    arches: [...accelerators.keys()],
     compiler: toolchain,
-    accelerator: accelerator ?? '',
+    accelerator: [...new Set(accelerators.values())].join(','),
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     missing,
   };
-  return { capabilities, accelerator: accelerator ?? 'tcg', toolchain };
+  return { capabilities, accelerators, toolchain };
 }

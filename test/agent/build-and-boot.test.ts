@@ -170,9 +170,9 @@ describe('a trial', () => {
 });
 
 describe('the accelerator', () => {
-  it('is one with which a guest really ran', async () => {
-    const accelerator = await probeAccelerator(signal);
+  it.each(['x86_64', 'arm64'])('of %s is one with which a guest really ran', async (name) => {
+    const accelerator = await probeAccelerator(archOf(name)!, signal);
     expect(accelerator).toBeDefined();
-    expect(await guestRuns(accelerator!, signal)).toBe(true);
+    expect(await guestRuns(archOf(name)!, accelerator!, signal)).toBe(true);
   });
 });

@@ -1,27 +1,67 @@
+/** What runs a guest's instructions. */
+export type Accelerator = 'kvm' | 'tcg';
+
 /** What differs from one architecture to the next. */
 export interface Arch {
+  /** Linux's name of it, as `make ARCH=` takes it. */
+  readonly name: string;
   readonly qemu: string;
-  readonly machine: readonly string[];
+  /** Debian's package of that QEMU. */
+  readonly qemuPackage: string;
+  /** What QEMU emulates unless the job says otherwise. */
+  readonly machine: string;
+  /** The processor, emulated or the host's own; undefined leaves it to QEMU. */
+  readonly cpu: Readonly<Record<Accelerator, string | undefined>>;
   /** The kernel's name of the first serial port. */
   readonly console: string;
   /** What make is asked for, and where the image then is in the tree. */
   readonly target: string;
   readonly image: string;
+  /** Before the names of its compiler and linker, on a host of another architecture. */
+  readonly crossCompile: string;
+  /** Node's name of a host of this architecture. */
+  readonly host: NodeJS.Architecture;
 }
 
-const ARCHES: Readonly<Record<string, Arch>> = {
-  x86_64: {
+/** The architectures that kbisect builds and boots where their tools are. */
+export const ARCHES: readonly Arch[] = [
+  {
+    name: 'x86_64',
     qemu: 'qemu-system-x86_64',
-    machine: ['-machine', 'pc'],
+    qemuPackage: 'qemu-system-x86',
+    machine: 'pc',
+    cpu: { tcg: undefined, kvm: undefined },
     console: 'ttyS0',
     target: 'bzImage',
     image: 'arch/x86/boot/bzImage',
+    crossCompile: 'x86_64-linux-gnu-',
+    host: 'x64',
   },
-};
-
-/** The architectures, by Linux's names, that an agent can build and boot. */
-export const ARCH_NAMES = Object.keys(ARCHES);
+  {
+    name: 'arm64',
+    qemu: 'qemu-system-aarch64',
+    qemuPackage: 'qemu-system-arm',
+    machine: 'virt',
+    cpu: { tcg: 'cortex-a57', kvm: 'host' },
+    console: 'ttyAMA0',
+    target: 'Image',
+    image: 'arch/arm64/boot/Image',
+    crossCompile: 'aarch64-linux-gnu-',
+    host: 'arm64',
+  },
+];
 
 export function archOf(name: string): Arch | undefined {
-  return ARCHES[name];
+  return ARCHES.find((arch) => arch.name === name);
+}
+
+/** The prefix of the tools that build for an architecture on this machine; empty where they are the machine's own. */
+export function crossPrefix(arch: Arch): string {
+  return arch.host === process.arch ? '' : arch.crossCompile;
+}
+
+/** QEMU's arguments for the processor. */
+export function cpuArguments({ cpu }: Arch, accelerator: Accelerator): string[] {
+  const model = cpu[accelerator];
+  return model === undefined ? [] : ['-cpu', model];
 }

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
 import { killGroup, startProcess } from '@kbisect/shared/process';
-import type { Arch } from './arch.js';
+import { cpuArguments, type Accelerator, type Arch } from './arch.js';
 import { ConsoleReader } from './console.js';
 import { outcomeOf, type BootEnd } from './outcome.js';
 
@@ -14,8 +14,6 @@ const MAX_CONSOLE = 16 * 1024 * 1024;
 const GRACE_MS = 1500;
 /** What the guest gets for booting, besides the time that its test may take. */
 const BOOT_MS = 60_000;
-
-export type Accelerator = 'kvm' | 'tcg';
 
 export interface BootRequest {
   readonly arch: Arch;
@@ -50,7 +48,7 @@ export function qemuArguments(request: Omit<BootRequest, 'consolePath' | 'signal
       'none',
     ],
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ...arch.machine,
+    ...['-machine', arch.machine, ...cpuArguments(arch, accelerator)],
     ...['-accel', accelerator, '-m', '256M', '-kernel', image, '-initrd', initramfs, '-append', append],
   ];
 }

@@ -1,4 +1,5 @@
 import type { Command } from '@kbisect/shared/process';
+import { archOf, crossPrefix } from '../boot/arch.js';
 
 /** Changed when images would come out different for another reason than their source, config or toolchain. */
 export const BUILD_ENVIRONMENT = 1;
@@ -13,10 +14,19 @@ export function makeCommand(
   args: readonly string[],
   more: Partial<Command> = {},
 ): Command {
+  const known = archOf(arch);
+  const cross = known === undefined ? '' : crossPrefix(known);
   const mapped = `-ffile-prefix-map=${tree}/=`;
   return {
     program: 'make',
-    args: [`ARCH=${arch}`, 'LOCALVERSION=', `KCFLAGS=${mapped}`, `KAFLAGS=${mapped}`, ...args],
+    args: [
+      `ARCH=${arch}`,
+      `CROSS_COMPILE=${cross}`,
+      'LOCALVERSION=',
+      `KCFLAGS=${mapped}`,
+      `KAFLAGS=${mapped}`,
+      ...args,
+    ],
     cwd: tree,
     env: {
       PATH: process.env['PATH'] ?? '/usr/bin:/bin',

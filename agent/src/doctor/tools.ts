@@ -3,6 +3,7 @@ import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { run } from '@kbisect/shared/process';
+import { crossPrefix, type Arch } from '../boot/arch.js';
 
 /** Something that an agent needs to build and boot kernels. */
 interface Need {
@@ -54,6 +55,12 @@ export async function examineTools(): Promise<Finding[]> {
   return Promise.all(
     NEEDS.map(async ({ what, debianPackage, found }) => ({ what, debianPackage, found: await found() })),
   );
+}
+
+/** Whether this machine has the compiler and the linker of an architecture. */
+export async function canCompileFor(arch: Arch): Promise<boolean> {
+  const tools = await Promise.all(['gcc', 'ld'].map((name) => isOnPath(`${crossPrefix(arch)}${name}`)));
+  return tools.every((found) => found);
 }
 
 /** A sentence for what is missing. */

@@ -4,8 +4,8 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId } from '@kbisect/shared/ids';
-import { archOf } from '../boot/arch.js';
-import { boot, type Accelerator } from '../boot/qemu.js';
+import { archOf, type Accelerator } from '../boot/arch.js';
+import { boot } from '../boot/qemu.js';
 import type { Report, TaskEnd } from '../session/session.js';
 import { buildOrFetchImage } from './image.js';
 import { packOrFetchInitramfs } from './initramfs.js';
@@ -14,7 +14,8 @@ import type { Slot } from './slot.js';
 /** What a slot needs to build and boot. */
 export interface BootMeans {
   readonly slot: Slot;
-  readonly accelerator: Accelerator;
+  /** By Linux's name of the architecture. */
+  readonly accelerators: ReadonlyMap<string, Accelerator>;
   readonly toolchain: string;
   /** Processes that a build may use. */
   readonly jobs: number;
@@ -33,8 +34,9 @@ export async function bootTask(
   signal: AbortSignal,
 ): Promise<TaskEnd> {
   const arch = archOf(test.arch);
-  if (arch === undefined)
-    return { $case: 'failed', value: { reason: `this agent cannot build ${test.arch}` } };
+  const accelerator = means.accelerators.get(test.arch);
+  if (arch === undefined || accelerator === undefined)
+    return { $case: 'failed', value: { reason: `this agent cannot build and boot ${test.arch}` } };
   const commit = commitId(task.commit);
   try {
     // The reproducer first: no kernel is built for one that does not compile.
@@ -52,7 +54,7 @@ export async function bootTask(
         arch,
         image: image.path,
         initramfs: initramfs.path,
-        accelerator: means.accelerator,
+        accelerator,
         timeoutSeconds: task.timeoutSeconds,
         nonce: randomBytes(8).toString('hex'),
         consolePath,
