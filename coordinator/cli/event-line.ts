@@ -69,6 +69,22 @@ export function eventLine(
       const why = reason === '' ? '' : ` (${printable(reason)})`;
       return lasting(`${shortId(commit)} ${paintVerdict(modeOf(before), verdict, paint)}${what}${why}`);
     }
+    case 'collapsed': {
+      const { classes, commits } = fact.value;
+      return lasting(
+        `${count(commits, 'commit')} of the range and its ends give ${count(classes, 'different image')}`,
+      );
+    }
+    case 'refuted': {
+      const pair = `${shortId(fact.value.one)} and ${shortId(fact.value.other)}`;
+      return lasting(`${pair} were taken for one image and are not: what they differ in counts from now on`);
+    }
+    case 'mended': {
+      const { failureSignature, fixup } = fact.value;
+      return lasting(
+        `commits that fail with "${printable(failureSignature)}" are tested with ${shortId(fixup)} picked`,
+      );
+    }
     case 'ended':
     case undefined:
       return undefined;

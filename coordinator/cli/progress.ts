@@ -120,6 +120,10 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
       return fact.value.cached
         ? { ...progress, cacheHits: progress.cacheHits + 1 }
         : { ...progress, builds: progress.builds + 1 };
+    case 'collapsed':
+    case 'refuted':
+    case 'mended':
+      return progress;
     case 'tried':
       return { ...progress, trials: progress.trials + 1 };
     case 'judged': {

@@ -91,6 +91,9 @@ export class Job {
     const fact = event.fact;
     switch (fact?.$case) {
       case 'submitted':
+      case 'collapsed':
+      case 'refuted':
+      case 'mended':
       case undefined:
         return;
       case 'started':

@@ -75,7 +75,7 @@ export class Offers {
       kind: 'offer',
       agent: agent.name,
       lease,
-      task: { job: job.id, commit, trials, timeoutSeconds, test },
+      task: { job: job.id, commit, trials, timeoutSeconds, test, knownImages: [], fixups: [] },
     });
     return true;
   }

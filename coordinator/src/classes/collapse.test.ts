@@ -1,0 +1,216 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { BuildRecord } from '@kbisect/shared/build-record';
+import { Git } from '@kbisect/shared/git';
+import { commitId, type CommitId } from '@kbisect/shared/ids';
+import { runText } from '@kbisect/shared/process';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readChanges, type RangeChanges } from '../read-changes.js';
+import { RevListParser } from '../search/graph.js';
+import { collapse, type Classes } from './collapse.js';
+import { relevanceOf } from './consumed.js';
+import { Rebuilds } from './rebuilds.js';
+
+/** A commit of a test's history: its name, its parents' names (the one before by default), and the files that it writes. */
+interface Written {
+  readonly name: string;
+  readonly parents?: readonly string[];
+  /** Contents by path; null removes. */
+  readonly files: Readonly<Record<string, string | null>>;
+}
+
+let directory: string;
+let git: Git;
+let ids: Map<string, CommitId>;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'classes-'));
+  git = await Git.initBare(directory);
+  ids = new Map();
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+/** Writes a history; merges take over the files of their first parent. */
+async function write(commits: readonly Written[]): Promise<void> {
+  const data = (text: string) => `data ${Buffer.byteLength(text)}\n${text}\n`;
+  let stream = '';
+  commits.forEach(({ name, parents, files }, index) => {
+    const before = index === 0 ? [] : [commits[index - 1]!.name];
+    stream += `commit refs/tags/${name}\ncommitter T <t@example.org> ${1000 + index} +0000\n${data(name)}`;
+    (parents ?? before).forEach(
+      (parent, at) => (stream += `${at === 0 ? 'from' : 'merge'} refs/tags/${parent}\n`),
+    );
+    for (const [path, text] of Object.entries(files))
+      stream += text === null ? `D ${path}\n` : `M 100644 inline ${path}\n${data(text)}`;
+  });
+  await runText({ program: 'git', args: ['-C', directory, 'fast-import', '--quiet'], input: stream });
+  for (const { name } of commits) ids.set(name, await git.resolveCommit(name));
+}
+
+/** The changes of `old`..`new`, with `old` as the reference. */
+async function changesOf(old: string, neu: string): Promise<RangeChanges> {
+  const parser = new RevListParser();
+  parser.push(
+    Buffer.from(`${await git.text(['rev-list', '--topo-order', '--parents', neu, '--not', old])}\n`),
+  );
+  return readChanges(git, parser.end(), [commitId(ids.get(old)!)], new AbortController().signal);
+}
+
+function record(more: Partial<BuildRecord>): BuildRecord {
+  const nothing = { makefiles: [], kconfig: [], scripts: [], directories: [], absent: [], objects: [] };
+  return {
+    ...nothing,
+    sources: [],
+    config: 'c'.repeat(64),
+    toolchain: 'gcc',
+    seconds: 1,
+    compiled: 1,
+    ...more,
+  };
+}
+
+/** The classes as lists of names, in the history's order. */
+function named(classes: Classes, { changes }: RangeChanges): string[][] {
+  const lists = new Map<number, string[]>();
+  for (const [name, id] of ids) {
+    const node = changes.nodeOf(id);
+    if (node === undefined) continue;
+    const list = lists.get(classes.of[node]!) ?? [];
+    lists.set(classes.of[node]!, [...list, name]);
+  }
+  return [...lists.values()];
+}
+
+async function classesOf(
+  records: readonly BuildRecord[],
+  configs: Record<string, string> = {},
+): Promise<string[][]> {
+  const [first] = ids.keys();
+  const range = await changesOf(first!, [...ids.keys()].at(-1)!);
+  const relevance = relevanceOf(range.changes, records, range.mentions, new Set());
+  const known = Object.entries(configs).map(
+    ([name, config]) => [range.changes.nodeOf(ids.get(name)!)!, config] as const,
+  );
+  return named(collapse(range.changes, relevance, new Map(known)), range);
+}
+
+const base = { 'a.c': '0', 'b.c': '0', README: '0', Kconfig: '0', 'drivers/Makefile': '0', 'x.h': '0' };
+
+describe('the commits of a range that give one image', () => {
+  it('differ in no file that a build consumed; a revert gives the image back', async () => {
+    await write([
+      { name: 'old', files: base },
+      { name: 'docs', files: { README: '1' } },
+      { name: 'code', files: { 'a.c': '1', README: '2' } },
+      { name: 'other', files: { 'b.c': '1' } },
+      { name: 'revert', files: { 'a.c': '0' } },
+      { name: 'new', files: { 'b.c': '1', README: '3' } },
+    ]);
+    expect(await classesOf([record({ sources: ['a.c'] })])).toEqual([
+      ['old', 'docs', 'revert', 'new'],
+      ['code', 'other'],
+    ]);
+    expect(await classesOf([record({ sources: ['a.c'] }), record({ sources: ['b.c'] })])).toHaveLength(4);
+  });
+
+  it('include a merge only with the parents to which it changes nothing that was consumed', async () => {
+    await write([
+      { name: 'old', files: base },
+      { name: 'side', files: { README: '1' } },
+      { name: 'side-code', files: { 'b.c': '1' } },
+      { name: 'main', parents: ['old'], files: { 'a.c': '1' } },
+      { name: 'merge-docs', parents: ['main', 'side'], files: { README: '1' } },
+      { name: 'merge-code', parents: ['merge-docs', 'side-code'], files: { 'b.c': '1' } },
+      { name: 'new', files: { README: '9' } },
+    ]);
+    expect(await classesOf([record({ sources: ['a.c', 'b.c'] })])).toEqual([
+      ['old', 'side'],
+      ['side-code'],
+      ['main', 'merge-docs'],
+      ['merge-code', 'new'],
+    ]);
+  });
+
+  it('are parted by a file that comes where the build looked for one, or where it read the listing', async () => {
+    await write([
+      { name: 'old', files: base },
+      { name: 'probed', files: { 'include/x.h': '1' } },
+      { name: 'probed-again', files: { 'include/x.h': '2' } },
+      { name: 'listed', files: { 'kernel/new.c': '1' } },
+      { name: 'elsewhere', files: { 'other/new.c': '1' } },
+    ]);
+    expect(
+      await classesOf([record({ sources: ['a.c'], absent: ['include/x.h'], directories: ['kernel'] })]),
+    ).toEqual([['old'], ['probed'], ['probed-again'], ['listed', 'elsewhere']]);
+  });
+
+  it('are parted by a file that no recorded build read, once an added line of a consumed one brings it in', async () => {
+    await write([
+      { name: 'old', files: base },
+      { name: 'unused', files: { 'x.h': '1' } },
+      { name: 'includes', files: { 'a.c': '#include "x.h"\n' } },
+      { name: 'used', files: { 'x.h': '2' } },
+      { name: 'makes', files: { 'drivers/Makefile': '0\nobj-y += d.o\n', 'drivers/d.c': '1' } },
+      { name: 'made', files: { 'drivers/d.c': '2' } },
+      { name: 'not-made', files: { 'drivers/e.c': '2' } },
+      { name: 'drops', files: { 'a.c': '0', 'drivers/Makefile': '0' } },
+    ]);
+    const consumed = { sources: ['a.c'], makefiles: ['drivers/Makefile'] };
+    const classes = await classesOf([record(consumed)]);
+    const classOf = (name: string) => classes.findIndex((names) => names.includes(name));
+    expect(classOf('includes')).not.toBe(classOf('used'));
+    expect(classOf('makes')).not.toBe(classOf('made'));
+    expect(classOf('made')).toBe(classOf('not-made'));
+  });
+
+  it('differ in Kconfig alone only if their configurations do', async () => {
+    await write([
+      { name: 'old', files: base },
+      { name: 'one', files: { Kconfig: '1' } },
+      { name: 'docs', files: { README: '1' } },
+      { name: 'two', files: { Kconfig: '2' } },
+      { name: 'code', files: { 'a.c': '1' } },
+    ]);
+    const records = [record({ sources: ['a.c'], kconfig: ['Kconfig'] })];
+    expect(await classesOf(records)).toEqual([['old'], ['one', 'docs'], ['two'], ['code']]);
+    expect(await classesOf(records, { old: 'x', docs: 'x' })).toEqual([
+      ['old', 'one', 'docs'],
+      ['two'],
+      ['code'],
+    ]);
+    expect(await classesOf(records, { old: 'x', one: 'y', code: 'x' })).toEqual([
+      ['old', 'two'],
+      ['one', 'docs'],
+      ['code'],
+    ]);
+  });
+});
+
+describe('what a build compiles, from the dependencies and the diffs', () => {
+  it('is every object of which a file differs between the tree and the commit, each once', async () => {
+    await write([
+      { name: 'old', files: base },
+      { name: 'header', files: { 'x.h': '1' } },
+      { name: 'source', files: { 'b.c': '1' } },
+      { name: 'back', files: { 'x.h': '0' } },
+    ]);
+    const range = await changesOf('old', 'back');
+    const sources = ['a.c', 'b.c', 'x.h'];
+    const objects = [
+      { name: 'a.o', sources: [0, 2] },
+      { name: 'b.o', sources: [1, 2] },
+      { name: 'c.o', sources: [] },
+    ];
+    const records = [record({ sources, objects })];
+    const relevance = relevanceOf(range.changes, records, range.mentions, new Set());
+    const rebuilds = new Rebuilds(range.changes, collapse(range.changes, relevance, new Map()), records);
+    const objectsOf = (from: string, to: string) =>
+      rebuilds.objects(range.changes.nodeOf(ids.get(from)!), range.changes.nodeOf(ids.get(to)!)!);
+    expect(objectsOf('old', 'header')).toBe(2);
+    expect(objectsOf('header', 'source')).toBe(1);
+    expect(objectsOf('old', 'source')).toBe(2);
+    expect(objectsOf('back', 'old')).toBe(1);
+    expect(rebuilds.objects(undefined, 0)).toBe(3);
+  });
+});
