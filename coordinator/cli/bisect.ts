@@ -106,6 +106,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     timeoutSeconds: options.timeout ?? 0, // the coordinator knows what suits the test
     test,
     title: titleOf(options, ends),
+    newWhen: undefined,
   };
   if (isRemote(options.repo)) {
     return {

@@ -40,6 +40,7 @@ const spec = (mode: Mode): JobSpec => ({
   timeoutSeconds: 60,
   test: undefined,
   title: 'linux v6.1..v6.2: crash.c \u001b]0;owned\u0007',
+  newWhen: undefined,
 });
 
 const blob = { digest: '5'.repeat(64), size: 7 };

@@ -70,6 +70,8 @@ export async function collectReproducer(
     kind: isC ? Reproducer_Kind.KIND_C : Reproducer_Kind.KIND_SHELL,
     entry: nameWithin(folder, entry),
     files: uploads.map(({ named }) => named),
+    sources: [],
+    system: [],
   };
   return { reproducer, uploads };
 }

@@ -1,5 +1,5 @@
 import { KbisectError } from '@kbisect/shared/errors';
-import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { BootTest, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { collectReproducer, readUserFile, type Upload } from './reproducer.js';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
@@ -58,7 +58,12 @@ export async function testOf(
   const base = config === undefined ? undefined : await read('--config', config);
   const fragments: Upload[] = [];
   for (const file of configFragment) fragments.push(await read('--config-fragment', file));
-  const boot = { reproducer, baseConfig: base?.named, fragments: fragments.map(({ named }) => named), arch };
+  const boot = BootTest.fromPartial({
+    reproducer,
+    baseConfig: base?.named,
+    fragments: fragments.map(({ named }) => named),
+    arch,
+  });
   return {
     test: { $case: 'boot', value: boot },
     uploads: [...uploads, ...(base === undefined ? [] : [base]), ...fragments],

@@ -58,9 +58,14 @@ describe('a console', () => {
     },
     { what: 'a marker of another boot', lines: [ready, 'kbisect n2 PASS'], end: 'timed-out', kind: 'hang' },
     {
-      what: 'a marker in the middle of a line',
-      lines: [ready, 'I print kbisect n1 PASS', 'kbisect n1 FAIL'],
+      what: 'a marker that a message of the kernel stands before, or runs into',
+      lines: ['[    1.0] random: inikbisect n1 READY', '[    1.1] kbisect n1 FAIL[    1.2] clk: off'],
       kind: 'fail',
+    },
+    {
+      what: 'a guest that lacks what the test needs',
+      lines: ['kbisect n1 ENVIRONMENT-MISSING /dev/sg0'],
+      kind: 'environmentMissing',
     },
     {
       what: 'two verdicts: the first counts',

@@ -3,7 +3,7 @@ import { CrashFinder } from './crash.js';
 /** What the harness said last, if anything. */
 export type Marker =
   | { readonly kind: 'ready' | 'pass' | 'fail' | 'timeout' }
-  | { readonly kind: 'harness-broken'; readonly reason: string };
+  | { readonly kind: 'harness-broken' | 'environment-missing'; readonly reason: string };
 
 /** What is read off a guest's console. */
 export interface ConsoleFacts {
@@ -28,9 +28,12 @@ export class ConsoleReader {
   readonly #crash = new CrashFinder();
   readonly #markers: RegExp;
 
-  /** @param nonce what the harness's lines carry in this boot */
+  /** @param nonce what the harness's lines carry in this boot; nothing else in the guest knows it */
   constructor(nonce: string) {
-    this.#markers = new RegExp(`^kbisect ${nonce} (READY|PASS|FAIL|TIMEOUT|HARNESS-BROKEN)(?: (.*))?$`);
+    // A message of the kernel may stand before a marker or run into its end.
+    this.#markers = new RegExp(
+      `kbisect ${nonce} (READY|PASS|FAIL|TIMEOUT|HARNESS-BROKEN|ENVIRONMENT-MISSING)(?: (.*))?`,
+    );
   }
 
   take(chunk: Buffer): void {
@@ -74,6 +77,8 @@ function markerOf(word: string, reason: string): Marker {
       return { kind: 'fail' };
     case 'TIMEOUT':
       return { kind: 'timeout' };
+    case 'ENVIRONMENT-MISSING':
+      return { kind: 'environment-missing', reason };
     default:
       return { kind: 'harness-broken', reason };
   }

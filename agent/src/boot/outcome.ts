@@ -25,6 +25,8 @@ export function outcomeOf(end: BootEnd, { marker, crash, lastLines }: ConsoleFac
       return { kind: { $case: 'fail', value: {} } };
     case 'harness-broken':
       return { kind: { $case: 'harnessBroken', value: { reason: marker.reason } } };
+    case 'environment-missing':
+      return { kind: { $case: 'environmentMissing', value: { what: marker.reason } } };
     case 'timeout':
       return { kind: { $case: 'hang', value: { lastLines } } };
     case 'ready':

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KbisectError } from '@kbisect/shared/errors';
-import { Mode, Reproducer_Kind, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobSpec, Mode, NewWhen_Kind, Reproducer_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Pattern } from '@kbisect/shared/pattern';
 
 const revision = z
   .string()
@@ -8,14 +9,12 @@ const revision = z
   .max(1024)
   // eslint-disable-next-line no-control-regex -- control characters are what is refused
   .regex(/^[^-\x00-\x1f][^\x00-\x1f]*$/, 'is not a revision');
-const blob = z.object({
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
-  size: z
-    .number()
-    .int()
-    .min(0)
-    .max(16 << 20),
-});
+const MIB = 1 << 20;
+const blobUpTo = (bytes: number) =>
+  z.object({
+    digest: z.string().regex(/^[0-9a-f]{64}$/),
+    size: z.number().int().min(0).max(bytes),
+  });
 /** Relative, below its folder, and safe as a file name in an initramfs. */
 const relativePath = z
   .string()
@@ -23,23 +22,88 @@ const relativePath = z
   .max(512)
   .regex(/^[A-Za-z0-9._+@-]+(\/[A-Za-z0-9._+@-]+)*$/, 'is not a plain relative path')
   .refine((path) => !path.split('/').includes('..'), 'leads out of its folder');
-const namedBlob = z.object({ name: z.string().max(1024), blob, executable: z.boolean() });
+const namedBlobUpTo = (bytes: number) =>
+  z.object({ name: z.string().max(1024), blob: blobUpTo(bytes), executable: z.boolean() });
+const namedBlob = namedBlobUpTo(16 * MIB);
+/** One line that a kernel, QEMU or the harness is given. */
+const word = z
+  .string()
+  .min(1)
+  .max(1024)
+  .regex(/^[^\x00-\x1f]*$/, 'has control characters'); // eslint-disable-line no-control-regex
+const absolutePath = z
+  .string()
+  .max(512)
+  .regex(/^(\/[A-Za-z0-9._+@:-]+)+$/, 'is not a plain absolute path')
+  .refine((path) => !path.split('/').includes('..'), 'leads out of its folder');
+
+const reproducerFile = namedBlobUpTo(64 * MIB);
+const reproducer = z
+  .object({
+    kind: z.enum([
+      Reproducer_Kind.KIND_C,
+      Reproducer_Kind.KIND_SHELL,
+      Reproducer_Kind.KIND_PROGRAM,
+      Reproducer_Kind.KIND_SYZKALLER,
+      Reproducer_Kind.KIND_INIT,
+    ]),
+    entry: z.union([relativePath, z.literal('')]),
+    files: z.array(reproducerFile.extend({ name: relativePath })).max(1000),
+    sources: z.array(relativePath).max(1000),
+    system: z.array(reproducerFile.extend({ name: absolutePath })).max(1000),
+  })
+  .refine(({ kind, entry, files, sources }) => {
+    const named = kind === Reproducer_Kind.KIND_INIT ? sources : [entry, ...sources];
+    return named.every((name) => files.some((file) => file.name === name));
+  }, 'its entry or a source is none of its files');
 
 const bootTest = z.object({
-  reproducer: z
-    .object({
-      kind: z.enum([Reproducer_Kind.KIND_C, Reproducer_Kind.KIND_SHELL]),
-      entry: relativePath,
-      files: z
-        .array(namedBlob.extend({ name: relativePath }))
-        .min(1)
-        .max(1000),
-    })
-    .refine(({ entry, files }) => files.some(({ name }) => name === entry), 'its entry is none of its files'),
+  reproducer,
+  memoryMib: z
+    .number()
+    .int()
+    .min(0)
+    .max(1 << 20),
+  smp: z.number().int().min(0).max(256),
+  qemuArgs: z.array(word).max(100),
+  append: z
+    .string()
+    .max(2048)
+    .regex(/^[^\x00-\x1f]*$/, 'has control characters'), // eslint-disable-line no-control-regex
+  needs: z.array(word).max(100),
+  repeat: z.number().int().min(0).max(100_000),
+  modules: z.array(relativePath.regex(/\.ko$/, 'is not a .ko file')).max(100),
+  initramfs: namedBlobUpTo(512 * MIB).optional(),
+  disk: namedBlobUpTo(8192 * MIB).optional(),
+  userNetwork: z.boolean(),
   baseConfig: namedBlob.optional(),
   fragments: z.array(namedBlob).max(100),
   arch: z.literal('x86_64', { error: 'is not an architecture that this version builds (x86_64)' }),
 });
+
+/** Tried here so that a pattern that is none is refused at the door. */
+const pattern = z
+  .string()
+  .max(1000)
+  .refine((text) => {
+    try {
+      return text === '' || new Pattern(text).text === text;
+    } catch {
+      return false;
+    }
+  }, 'is not a regular expression');
+const newWhen = z
+  .object({
+    kind: z.enum([
+      NewWhen_Kind.KIND_UNSPECIFIED,
+      NewWhen_Kind.KIND_FAIL,
+      NewWhen_Kind.KIND_CRASH,
+      NewWhen_Kind.KIND_HANG,
+      NewWhen_Kind.KIND_OUTPUT,
+    ]),
+    pattern,
+  })
+  .refine(({ kind, pattern }) => kind !== NewWhen_Kind.KIND_OUTPUT || pattern !== '', 'needs a pattern');
 
 const jobSpec = z.object({
   mode: z.enum([Mode.MODE_REGRESSION, Mode.MODE_FIX, Mode.MODE_ANY]),
@@ -54,6 +118,7 @@ const jobSpec = z.object({
     z.object({ $case: z.literal('run'), value: z.object({ command: z.string().min(1).max(65_536) }) }),
   ]),
   title: z.string().max(512),
+  newWhen: newWhen.optional(),
 });
 
 /** Seconds that a trial gets when the user has not said. */
@@ -77,7 +142,5 @@ export function checkJobSpec(spec: JobSpec | undefined): JobSpec {
       `job: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`,
     );
   }
-  const { test, ...rest } = checked.data;
-  if (test.$case === 'run') return { ...rest, test };
-  return { ...rest, test: { $case: 'boot', value: { ...test.value, baseConfig: test.value.baseConfig } } };
+  return JobSpec.fromPartial(checked.data);
 }

@@ -3,6 +3,7 @@ import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
 import type { Evidence } from './evidence.js';
 import { aborted, ended, judged, type Fact } from './facts.js';
 import { judgement } from './judgement.js';
+import { Wanted } from './new-when.js';
 import { checkEnds, expectation, judge, shownByAll, type Proof, type Showing } from './oracle.js';
 
 /** The ends of a job: old and new, which are proved first, and the merge bases, which are proved next. */
@@ -12,6 +13,8 @@ export class Ends {
   mergeBases: readonly CommitId[] = [];
   /** What the ends show, once they are proved. */
   proof: Proof | undefined;
+  /** What a trial of a new commit must show, if the job says so. */
+  readonly wanted: Wanted | undefined;
   readonly #expected;
 
   constructor(
@@ -21,6 +24,7 @@ export class Ends {
   ) {
     this.olds = spec.olds.map(commitId);
     this.new = commitId(spec.new);
+    this.wanted = Wanted.of(spec.newWhen);
     this.#expected = expectation(spec.mode, spec.test?.$case ?? 'boot');
   }
 
@@ -45,7 +49,7 @@ export class Ends {
       const cannot = buildFailure ? `it does not build: ${buildFailure}` : this.evidence.givenUp(end);
       if (cannot) return aborted(`the ${name} end ${shortId(end)} cannot be proved: ${cannot}`);
       if (outcomes.length < this.evidence.runs) continue;
-      const showing = shownByAll(outcomes);
+      const showing = shownByAll(outcomes, this.wanted);
       if (showing === undefined) {
         const { reason } = judge(outcomes, 0, { old: 'pass', new: 'fail' }) ?? { reason: 'no outcome' };
         return aborted(`the ${name} end ${shortId(end)} cannot be proved: ${reason}`);
@@ -57,7 +61,7 @@ export class Ends {
     for (const old of this.olds) {
       const oldShows = shown.get(old);
       if (oldShows === undefined) return undefined;
-      const check = checkEnds(oldShows, newShows, this.#expected);
+      const check = checkEnds(oldShows, newShows, this.#expected, this.wanted);
       switch (check.kind) {
         case 'no-difference':
           return ended(JobState.JOB_STATE_NO_DIFFERENCE, check.reason);
@@ -80,7 +84,7 @@ export class Ends {
   #judgeMergeBases(): Fact | undefined {
     for (const base of this.mergeBases) {
       if (this.verdicts.has(base)) continue;
-      const fact = judgement(base, this.evidence, this.proof);
+      const fact = judgement(base, this.evidence, this.proof, this.wanted);
       if (fact?.value.verdict === Verdict.VERDICT_NEW) {
         return aborted(
           `the merge base ${shortId(base)} already shows what new shows: the behaviour changed between it and old, ` +

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JobState, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { BootTest, JobState, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { agentName, type CommitId } from '@kbisect/shared/ids';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec, type Answer } from './rig.js';
 
@@ -115,7 +115,7 @@ describe('the ends', () => {
   });
 
   it('of a fix search are broken and fixed', () => {
-    const boot = { reproducer: undefined, baseConfig: undefined, fragments: [], arch: 'x86_64' };
+    const boot = BootTest.fromPartial({ arch: 'x86_64' });
     const rig = new Rig();
     rig.hello('agent', {
       capabilities: {

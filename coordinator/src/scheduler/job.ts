@@ -172,7 +172,7 @@ export class Job {
       return undefined;
     for (const commit of this.evidence.unjudged) {
       if (this.verdicts.has(commit)) continue;
-      const fact = judgement(commit, this.evidence, this.#ends.proof);
+      const fact = judgement(commit, this.evidence, this.#ends.proof, this.#ends.wanted);
       if (fact) return fact;
     }
     const { graph } = this.#range;

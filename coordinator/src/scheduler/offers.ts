@@ -1,3 +1,4 @@
+import { NewWhen_Kind, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
 import type { Agent } from './agents.js';
 import type { Job } from './job.js';
@@ -75,10 +76,24 @@ export class Offers {
       kind: 'offer',
       agent: agent.name,
       lease,
-      task: { job: job.id, commit, trials, timeoutSeconds, test, knownImages: [], fixups: [] },
+      task: {
+        job: job.id,
+        commit,
+        trials,
+        timeoutSeconds,
+        test,
+        knownImages: [],
+        fixups: [],
+        outputPattern: outputPattern(spec),
+      },
     });
     return true;
   }
+}
+
+/** What an agent looks for in consoles. */
+function outputPattern({ newWhen }: JobSpec): string {
+  return newWhen?.kind === NewWhen_Kind.KIND_OUTPUT ? newWhen.pattern : '';
 }
 
 /** How far an agent's worktree is from a commit, in commits of the range; an agent without one is farthest. */

@@ -1,12 +1,16 @@
 import { Mode, Verdict, type Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Wanted } from './new-when.js';
 
 /**
  * What a trial showed of the behaviour that is searched, in a form that two trials of the same behaviour share.
- * Trials that say nothing of it (a broken harness, a request to skip) show nothing.
+ * Trials that say nothing of it (a broken harness, a missing device, a request to skip) show nothing.
  */
-export type Showing = 'pass' | 'fail' | 'hang' | `crash: ${string}`;
+export type Showing = 'pass' | 'fail' | 'hang' | `crash: ${string}` | Wanted['showing'];
 
-/** What the two proved ends show. A commit belongs to the end that shows what it shows. */
+/**
+ * What the two proved ends show, a crash's signature included. A commit belongs to the end that shows what it shows; one
+ * that crashes in another way than the new end has another bug and belongs to neither.
+ */
 export interface Proof {
   readonly old: Showing;
   readonly new: Showing;
@@ -21,8 +25,9 @@ export function expectation(mode: Mode, test: 'boot' | 'run'): Expectation {
   return mode === Mode.MODE_FIX ? 'new-passes' : 'any';
 }
 
-/** What one trial shows, if anything. */
-export function shownBy(outcome: Outcome): Showing | undefined {
+/** What one trial shows, if anything. What is wanted is shown in its own words, whatever else came with it. */
+export function shownBy(outcome: Outcome, wanted?: Wanted): Showing | undefined {
+  if (wanted?.isShownBy(outcome)) return wanted.showing;
   switch (outcome.kind?.$case) {
     case 'pass':
     case 'fail':
@@ -30,7 +35,9 @@ export function shownBy(outcome: Outcome): Showing | undefined {
       return outcome.kind.$case;
     case 'crash':
       return `crash: ${outcome.kind.value.signature}`;
+    case 'outputMatched': // of no job that looks for it
     case 'harnessBroken':
+    case 'environmentMissing':
     case 'untestable':
     case 'infraError':
     case undefined:
@@ -51,6 +58,10 @@ export function describeOutcome(outcome: Outcome): string {
       return `crash: ${outcome.kind.value.signature}`;
     case 'harnessBroken':
       return `harness broken: ${outcome.kind.value.reason}`;
+    case 'environmentMissing':
+      return `the guest lacks ${outcome.kind.value.what}`;
+    case 'outputMatched':
+      return `output: ${outcome.kind.value.line}`;
     case 'untestable':
       return `untestable: ${outcome.kind.value.reason}`;
     case 'infraError':
@@ -60,10 +71,11 @@ export function describeOutcome(outcome: Outcome): string {
   }
 }
 
-/** What an end's trials show together: the trouble if any of them had one, else pass. */
-export function shownByAll(outcomes: readonly Outcome[]): Showing | undefined {
-  const showings = outcomes.map(shownBy);
+/** What an end's trials show together: what is wanted, or else the trouble, if any of them had it, else pass. */
+export function shownByAll(outcomes: readonly Outcome[], wanted?: Wanted): Showing | undefined {
+  const showings = outcomes.map((outcome) => shownBy(outcome, wanted));
   if (showings.includes(undefined)) return undefined;
+  if (wanted && showings.includes(wanted.showing)) return wanted.showing;
   return showings.find((showing) => showing !== 'pass') ?? showings[0];
 }
 
@@ -74,7 +86,7 @@ export type EndsCheck =
   | { kind: 'wrong-way-round'; reason: string };
 
 /** Compares what old and new show with what the job expects of them. */
-export function checkEnds(old: Showing, neu: Showing, expected: Expectation): EndsCheck {
+export function checkEnds(old: Showing, neu: Showing, expected: Expectation, wanted?: Wanted): EndsCheck {
   if (old === neu) {
     return {
       kind: 'no-difference',
@@ -82,6 +94,12 @@ export function checkEnds(old: Showing, neu: Showing, expected: Expectation): En
     };
   }
   const proof: Proof = { old, new: neu };
+  if (wanted) {
+    if (neu === wanted.showing) return { kind: 'proved', proof };
+    return old === wanted.showing
+      ? wrongWay(`old, not new, shows ${old}: exchange the two`)
+      : { kind: 'no-difference', reason: `new shows ${neu}, not ${wanted.showing} (and old shows ${old})` };
+  }
   if (expected === 'any') return { kind: 'proved', proof };
   if (expected === 'old-passes') {
     if (old === 'pass') return { kind: 'proved', proof };
@@ -109,16 +127,17 @@ export function judge(
   outcomes: readonly Outcome[],
   runs: number,
   proof: Proof,
+  wanted?: Wanted,
 ): { verdict: Verdict; reason: string } | undefined {
   const telling = proof.new === 'pass' ? 'old' : 'new';
   const other = telling === 'new' ? 'old' : 'new';
-  const showings = outcomes.map(shownBy);
+  const showings = outcomes.map((outcome) => shownBy(outcome, wanted));
   if (showings.includes(proof[telling])) return { verdict: verdictOf(telling), reason: proof[telling] };
   if (outcomes.length < runs) return undefined;
   if (showings.every((showing) => showing === proof[other])) {
     return { verdict: verdictOf(other), reason: proof[other] };
   }
-  const strange = outcomes.find((outcome) => shownBy(outcome) !== proof[other]);
+  const strange = outcomes.find((outcome) => shownBy(outcome, wanted) !== proof[other]);
   return {
     verdict: Verdict.VERDICT_SKIP,
     reason: `${strange ? describeOutcome(strange) : 'no outcome'}, which neither end shows`,

@@ -32,6 +32,7 @@ export function straightSpec(size: number, more: Partial<JobSpec> = {}): JobSpec
     timeoutSeconds: 60,
     test: { $case: 'run', value: { command: 'true' } },
     title: 'a test',
+    newWhen: undefined,
     ...more,
   };
 }
