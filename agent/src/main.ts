@@ -3,6 +3,14 @@ import { mkdir } from 'node:fs/promises';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
+import { boundsOf } from '@kbisect/shared/cache/bounds';
+import { openDiskCache, type DiskCache } from '@kbisect/shared/cache/disk-cache';
+import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
+import { ExistenceCachingBlobStore } from '@kbisect/shared/cache/existence-caching-blob-store';
+import { ReadThroughBlobStore } from '@kbisect/shared/cache/read-through-blob-store';
+import { ReapiActionCache } from '@kbisect/shared/cache/reapi-action-cache';
+import { ReapiBlobStore } from '@kbisect/shared/cache/reapi-blob-store';
+import { VerifyingBlobStore } from '@kbisect/shared/cache/verifying-blob-store';
 import { systemClock } from '@kbisect/shared/clock';
 import { lockDirectory } from '@kbisect/shared/directory-lock';
 import {
@@ -34,6 +42,8 @@ export interface AgentOptions {
   /** Directory of everything that the agent keeps. */
   readonly workdir: string;
   readonly labels: Record<string, string>;
+  /** Limit of the blobs that are kept near, below the work directory. */
+  readonly cacheBytes: number;
 }
 
 const CHANNEL = {
@@ -62,15 +72,19 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     storage: new ContentAddressableStorageClient(options.coordinator, insecure, CHANNEL),
     actions: new ActionCacheClient(options.coordinator, insecure, CHANNEL),
   };
+  let near: DiskCache | undefined;
   try {
     const { capabilities, accelerators, toolchain } = await probe(signal);
     log.info({ name, ...capabilities }, 'agent');
 
     const mirror = await Mirror.open(join(workdir, 'mirror'));
+    near = await openDiskCache(join(workdir, 'cache'), boundsOf(options.cacheBytes), systemClock, log);
+    const far = new VerifyingBlobStore(new ReapiBlobStore(clients), systemClock, log);
     const artifacts = new Artifacts(
-      clients.bytes,
-      clients.storage,
-      clients.actions,
+      new EmptyBlobStore(
+        new ReadThroughBlobStore(near.blobs, new ExistenceCachingBlobStore(far, systemClock), log),
+      ),
+      new ReapiActionCache(clients.actions),
       new Patience(systemClock, log),
     );
     const slots: Slot[] = [];
@@ -88,6 +102,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     };
     await new Session(() => clients.session.connect(), identity, worker, systemClock, log).serve(signal);
   } finally {
+    await near?.files.close();
     for (const client of Object.values(clients)) client.close();
     await lock.close();
   }

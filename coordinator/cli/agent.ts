@@ -5,13 +5,19 @@ import { agentName } from '@kbisect/shared/ids';
 import { defaultState } from './arguments.js';
 import { interruption } from './interruption.js';
 
+/** The words of the command line. */
+export interface AgentCommand {
+  readonly name?: string;
+  readonly slots: number;
+  readonly workdir?: string;
+  readonly label: Record<string, string>;
+  readonly cacheSize: number;
+}
+
 /** Runs an agent until it is interrupted. */
-export async function agent(
-  coordinator: string,
-  options: { name?: string; slots: number; workdir?: string; label: Record<string, string> },
-): Promise<void> {
+export async function agent(coordinator: string, options: AgentCommand): Promise<void> {
   const name = agentName(options.name ?? hostname());
   const workdir = options.workdir ?? join(defaultState(), 'agents', name);
-  const { slots, label: labels } = options;
-  await runAgent({ coordinator, name, slots, workdir, labels }, interruption());
+  const { slots, label: labels, cacheSize: cacheBytes } = options;
+  await runAgent({ coordinator, name, slots, workdir, labels, cacheBytes }, interruption());
 }

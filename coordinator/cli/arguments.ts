@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
+import { parseBytes } from '@kbisect/shared/cache/bounds';
 
 /** A parser for a whole number between two bounds, both included. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -11,6 +12,15 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     }
     return value;
   };
+}
+
+/** Takes a size like 500M or 20G. */
+export function bytes(text: string): number {
+  try {
+    return parseBytes(text);
+  } catch {
+    throw new InvalidArgumentError('It must be a size, like 500M or 20G.');
+  }
 }
 
 /** Takes `host:port`; IPv6 hosts in brackets. */

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { address, defaultState, directory, label, wholeNumber } from './arguments.js';
+import { address, bytes, defaultState, directory, label, wholeNumber } from './arguments.js';
+import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
 import { ExitStatus } from './exit-status.js';
 
@@ -90,12 +91,15 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
         .argParser(label)
         .default({}),
     )
-    .action(
-      async (options: { name?: string; slots: number; workdir?: string; label: Record<string, string> }) => {
-        await (await import('./agent.js')).agent(farm(), options);
-        done();
-      },
-    );
+    .addOption(
+      new Option('--cache-size <size>', 'limit of the blobs kept near, like 500M')
+        .argParser(bytes)
+        .default(5 * 2 ** 30, '5G'),
+    )
+    .action(async (options: AgentCommand) => {
+      await (await import('./agent.js')).agent(farm(), options);
+      done();
+    });
 
   command(
     'bisect',

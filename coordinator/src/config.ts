@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { boundsOf, DEFAULT_BOUNDS, parseBytes, type Bounds } from '@kbisect/shared/cache/bounds';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
 
@@ -9,14 +10,23 @@ const file = z.strictObject({
   heartbeatSeconds: seconds.optional(),
   /** An agent not heard of for so long loses its leases. */
   leaseSeconds: seconds.optional(),
+  /** How much the cache may keep. */
+  cache: z
+    .strictObject({
+      /** Limit, like `200G`; the least recently used is evicted from 90 % of it on. */
+      size: z.string().optional(),
+      /** Of the disk, left free for others, like `2G`. */
+      reserve: z.string().optional(),
+    })
+    .optional(),
 });
 
 /**
  * Reads a coordinator's `--config` file: JSON with the settings above, each optional.
  * @throws KbisectError `invalid-argument` naming the file and the setting that is wrong
  */
-export async function readConfig(path: string | undefined): Promise<{ timing: Timing }> {
-  if (path === undefined) return { timing: DEFAULT_TIMING };
+export async function readConfig(path: string | undefined): Promise<{ timing: Timing; bounds: Bounds }> {
+  if (path === undefined) return { timing: DEFAULT_TIMING, bounds: DEFAULT_BOUNDS };
   let text: unknown;
   try {
     text = JSON.parse(await readFile(path, 'utf8'));
@@ -38,5 +48,17 @@ export async function readConfig(path: string | undefined): Promise<{ timing: Ti
       `${path}: leaseSeconds must be at least twice heartbeatSeconds`,
     );
   }
-  return { timing };
+  return { timing, bounds: boundsFrom(parsed.data.cache ?? {}, path) };
+}
+
+function boundsFrom(
+  cache: { size?: string | undefined; reserve?: string | undefined },
+  path: string,
+): Bounds {
+  try {
+    const max = cache.size === undefined ? DEFAULT_BOUNDS.hardBytes : parseBytes(cache.size);
+    return boundsOf(max, cache.reserve === undefined ? undefined : parseBytes(cache.reserve));
+  } catch (error) {
+    throw new KbisectError('invalid-argument', `${path}: cache: ${messageOf(error)}`);
+  }
 }

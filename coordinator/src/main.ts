@@ -5,26 +5,32 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { CompleteActionCache } from '@kbisect/shared/cache/complete-action-cache';
+import { openDiskCache } from '@kbisect/shared/cache/disk-cache';
+import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
 import { systemClock } from '@kbisect/shared/clock';
 import { lockDirectory } from '@kbisect/shared/directory-lock';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import {
   ActionCacheService,
+  CapabilitiesService,
   ContentAddressableStorageService,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { ByteStreamService } from '@kbisect/shared/gen/google/bytestream/bytestream';
 import { FarmService } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { AgentSessionService } from '@kbisect/shared/gen/kbisect/v1/session';
 import { createLog } from '@kbisect/shared/log';
-import { CompleteActionCache } from './cache/complete-action-cache.js';
-import { DiskActionCache } from './cache/disk-action-cache.js';
-import { DiskBlobStore } from './cache/disk-blob-store.js';
 import { readConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
 import { httpDoor } from './http/door.js';
+import { NamedValues } from './http/named-values.js';
 import { EmbeddedJournal } from './journal/embedded-journal.js';
 import { Repository } from './repository.js';
-import { actionService, byteStreamService, storageService } from './rpc/cache-service.js';
+import { actionService } from './rpc/cache/action-service.js';
+import { byteStreamService } from './rpc/cache/byte-stream-service.js';
+import { capabilitiesService } from './rpc/cache/capabilities-service.js';
+import { storageService } from './rpc/cache/storage-service.js';
+import { Uploads } from './rpc/cache/uploads.js';
 import { farmService } from './rpc/farm-service.js';
 import { LiveConsoles } from './rpc/live-consoles.js';
 import { sessionService } from './rpc/session-service.js';
@@ -57,7 +63,7 @@ const GRPC_OPTIONS = {
  */
 export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
   const log = createLog('coordinator');
-  const { timing } = await readConfig(options.config);
+  const { timing, bounds } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
@@ -68,8 +74,11 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
 
     // What is kept.
     const repository = await Repository.open(join(options.state, 'git'));
-    const blobs = await DiskBlobStore.open(join(options.state, 'cache'));
-    const actions = new CompleteActionCache(await DiskActionCache.open(join(options.state, 'cache')), blobs);
+    const cacheDirectory = join(options.state, 'cache');
+    const disk = await openDiskCache(cacheDirectory, bounds, systemClock, log);
+    opened.push(() => disk.files.close());
+    const blobs = new EmptyBlobStore(disk.blobs);
+    const actions = new CompleteActionCache(disk.actions, blobs);
     const journal = new EmbeddedJournal(join(options.state, 'journal.mdb'));
     opened.push(() => journal.close());
 
@@ -91,7 +100,8 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     opened.push(() => dispatcher.settled());
 
     // The doors.
-    const http = httpDoor(repository.git.directory, log);
+    const values = new NamedValues(actions, blobs, join(cacheDirectory, 'tmp'));
+    const http = httpDoor(repository.git.directory, { blobs, sizes: disk.disk, values }, log);
     opened.push(() => closeHttp(http));
     const httpAddress = await listenHttp(http, options.http);
     const gitUrl = `http://${httpAddress}/git`;
@@ -99,12 +109,17 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     opened.push(() => grpc.forceShutdown());
     const consoles = new LiveConsoles();
     const parts = { dispatcher, journal, repository, consoles, newId, gitUrl, version: VERSION, log };
-    const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl };
+    const ccacheUrl = `http://${httpAddress}/ac`;
+    const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl, ccacheUrl };
+    const uploads = new Uploads(blobs, systemClock);
+    const givingUp = uploads.watch(stop);
+    opened.push(() => givingUp);
     grpc.addService(FarmService, farmService(parts));
     grpc.addService(AgentSessionService, sessionService({ dispatcher, consoles, welcome, log }));
-    grpc.addService(ByteStreamService, byteStreamService(blobs, log));
+    grpc.addService(ByteStreamService, byteStreamService(blobs, uploads, systemClock, log));
     grpc.addService(ContentAddressableStorageService, storageService(blobs, log));
-    grpc.addService(ActionCacheService, actionService(actions, log));
+    grpc.addService(ActionCacheService, actionService(actions, blobs, log));
+    grpc.addService(CapabilitiesService, capabilitiesService(bounds.hardBytes, log));
 
     await dispatcher.resume();
     const grpcAddress = await listenGrpc(grpc, options.listen);

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type {
-  ActionResult,
+import {
   OutputFile,
+  type ActionResult,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
@@ -129,7 +129,7 @@ async function readConfigs(test: BootTest, slot: Slot, signal: AbortSignal) {
 }
 
 function output(path: string, blob: BlobRef): OutputFile {
-  return { path, digest: { hash: blob.digest, sizeBytes: blob.size }, isExecutable: false };
+  return OutputFile.create({ path, digest: { hash: blob.digest, sizeBytes: blob.size } });
 }
 
 function blobOf(result: ActionResult, path: string): BlobRef | undefined {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
+import { OutputFile } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { Reproducer_Kind, type BlobRef, type BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { packAction, packInitramfs } from '../initramfs/pack.js';
 import type { Slot } from './slot.js';
@@ -48,7 +49,7 @@ export async function packOrFetchInitramfs(
     action,
     {
       outputFiles: [
-        { path: 'initramfs', digest: { hash: blob.digest, sizeBytes: blob.size }, isExecutable: false },
+        OutputFile.create({ path: 'initramfs', digest: { hash: blob.digest, sizeBytes: blob.size } }),
       ],
       exitCode: 0,
       stderrRaw: Buffer.alloc(0),

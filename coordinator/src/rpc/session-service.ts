@@ -4,6 +4,7 @@ import type {
   AgentMessage,
   AgentSessionServer,
   CoordinatorMessage,
+  Welcome,
 } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Logger } from '@kbisect/shared/log';
 import type { AgentLine, Dispatcher } from '../dispatcher.js';
@@ -23,7 +24,7 @@ export interface SessionCall extends AsyncIterable<AgentMessage> {
 export interface SessionParts {
   readonly dispatcher: Dispatcher;
   readonly consoles: LiveConsoles;
-  readonly welcome: { readonly heartbeatSeconds: number; readonly gitUrl: string };
+  readonly welcome: Welcome;
   readonly log: Logger;
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { KbisectError, systemCode } from '@kbisect/shared/errors';
+import { KbisectError, systemCode } from '../errors.js';
 
 /**
  * Puts a small file in its place whole or not at all, surviving the loss of power.

@@ -1,5 +1,5 @@
-import type { Digest } from '@kbisect/shared/digest';
-import type { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import type { Digest } from '../digest.js';
+import type { ActionResult } from '../gen/build/bazel/remote/execution/v2/remote_execution.js';
 
 /** What came of an action: of building a commit by a recipe, of packing a reproducer. */
 export interface ActionCache {
