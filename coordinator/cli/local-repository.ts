@@ -72,6 +72,13 @@ export async function pushEnds(
     ],
     { signal, ...(showProgress && { onOutput: (chunk: Buffer) => showProgress(chunk.toString('utf8')) }) },
   );
-  const done = await run(command);
-  if (done.status !== 0) throw commandFailed(command, done);
+  for (let attempt = 1; ; attempt++) {
+    const done = await run(command);
+    if (done.status === 0) return;
+    // Another client pushes the same end just now; the next attempt finds it there.
+    const crossed = done.stderr.includes('cannot lock ref') && attempt < PUSH_ATTEMPTS;
+    if (!crossed) throw commandFailed(command, done);
+  }
 }
+
+const PUSH_ATTEMPTS = 5;

@@ -56,8 +56,9 @@ export class Lab {
     await kill(this.#coordinator);
   }
 
-  startAgent(name: string): void {
+  startAgent(name: string, slots = 1): void {
     const args = ['--coordinator', this.#listen, 'agent', '--name', name, '--workdir', this.workdir(name)];
+    args.push('--slots', String(slots));
     const child = startProcess(command(args), ['ignore', 'ignore', 'pipe']);
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#logs.set(name, (this.#logs.get(name) ?? '') + chunk.toString('utf8'));

@@ -14,7 +14,8 @@ const READINGS: Record<Verdict, Reading | undefined> = {
 
 /** A job's `git bisect log`, as far as it has come. */
 export async function bisectLogOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<string> {
-  const olds = job.spec.olds.map(commitId);
+  const bases = job.mergeBases.filter((base) => job.verdicts.get(base) === Verdict.VERDICT_OLD);
+  const olds = [...job.spec.olds.map(commitId), ...bases];
   const verdicts = [...job.verdicts].flatMap(([commit, verdict]) => {
     const reading = READINGS[verdict];
     return reading ? [{ commit, reading }] : [];

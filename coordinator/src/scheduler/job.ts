@@ -67,6 +67,11 @@ export class Job {
     return this.#search?.expectedRounds(Math.max(1, slots)) ?? 0;
   }
 
+  /** Where the history of old and of new parted, when old is not an ancestor of new. */
+  get mergeBases(): readonly CommitId[] {
+    return this.#ends.mergeBases;
+  }
+
   /** Position of a commit in the range, oldest first; undefined outside of it. */
   position(commit: CommitId): number | undefined {
     return this.#range?.graph.indexOf(commit);
@@ -75,7 +80,6 @@ export class Job {
   /** Hands in the range, which is not in the journal as git always gives the same. */
   attach(range: Range): void {
     this.#range = range;
-    this.#ends.mergeBases = range.mergeBases;
     this.#search = new Search(range.graph, { seed: 1 });
     for (const [commit, verdict] of this.verdicts) this.#observe(commit, verdict);
   }
@@ -98,6 +102,7 @@ export class Job {
         return;
       case 'started':
         this.state = JobState.JOB_STATE_PROVING;
+        this.#ends.mergeBases = fact.value.mergeBases.map(commitId);
         return;
       case 'leased':
         this.leases.granted(fact);
