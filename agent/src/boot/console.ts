@@ -1,4 +1,8 @@
-import { CrashFinder } from './crash.js';
+import { KernelLines } from './kernel-line.js';
+import { LastLines } from './last-lines.js';
+import { ReportFinder } from './report-finder.js';
+import type { KernelReport } from './report.js';
+import type { Resolve } from './trace.js';
 
 /** What the harness said last, if anything. */
 export type Marker =
@@ -9,23 +13,24 @@ export type Marker =
 export interface ConsoleFacts {
   /** The harness's last word; undefined when it never came up. */
   readonly marker: Marker | undefined;
-  /** The signature of the first crash. */
-  readonly crash: string | undefined;
+  /** The kernel's first report of a crash. */
+  readonly crash: KernelReport | undefined;
+  /** What it complained of and went on. */
+  readonly warnings: readonly KernelReport[];
   /** The last lines, for whoever looks at a hang. */
   readonly lastLines: string;
 }
 
 const MAX_LINE = 4096;
 const LAST_LINES = 20;
-/** The time, and on some kernels the task or CPU, before each line of the kernel's own. */
-const PREFIX = /^(?:<\d+>)?\[ *\d+\.\d+\](?:\[ *[TC]\d+\])? /;
 
 /** Reads a console as it comes, in any pieces. Nothing in it can make this throw. */
 export class ConsoleReader {
   #partial = '';
   #marker: Marker | undefined;
-  #last: string[] = [];
-  readonly #crash = new CrashFinder();
+  readonly #last = new LastLines(LAST_LINES);
+  readonly #kernel = new KernelLines();
+  readonly #reports = new ReportFinder();
   readonly #markers: RegExp;
 
   /** @param nonce what the harness's lines carry in this boot; nothing else in the guest knows it */
@@ -37,9 +42,13 @@ export class ConsoleReader {
   }
 
   take(chunk: Buffer): void {
-    const lines = (this.#partial + chunk.toString('latin1')).split('\n');
-    this.#partial = (lines.pop() ?? '').slice(-MAX_LINE);
-    for (const line of lines) this.#line(line.slice(0, MAX_LINE).replace(/\r/g, ''));
+    const text = this.#partial + chunk.toString('latin1');
+    let start = 0;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+      if (end > start) this.#line(text.slice(start, Math.min(end, start + MAX_LINE)));
+      start = end + 1;
+    }
+    this.#partial = text.slice(Math.max(start, text.length - MAX_LINE));
   }
 
   /** Whether the harness has said its last word. */
@@ -47,23 +56,30 @@ export class ConsoleReader {
     return this.#marker !== undefined && this.#marker.kind !== 'ready';
   }
 
-  facts(): ConsoleFacts {
+  /** What was read, once the console has ended. @param resolve names addresses, for a kernel that prints no names */
+  facts(resolve: Resolve = () => undefined): ConsoleFacts {
+    this.#line(this.#partial);
+    this.#partial = '';
     return {
       marker: this.#marker,
-      crash: this.#crash.signature,
-      lastLines: [...this.#last, this.#partial]
-        .filter((line) => line !== '')
-        .slice(-LAST_LINES)
-        .join('\n'),
+      crash: this.#reports.crash(resolve),
+      warnings: this.#reports.warnings(resolve),
+      lastLines: Buffer.from(this.#last.lines().join('\n'), 'latin1').toString('utf8'),
     };
   }
 
-  #line(line: string): void {
-    const text = line.replace(PREFIX, '');
-    const [, word, reason] = this.#markers.exec(text) ?? [];
+  #line(raw: string): void {
+    const line = raw.includes('\r') ? raw.replaceAll('\r', '') : raw;
+    if (line === '') return;
+    this.#last.push(line);
+    if (line.includes('kbisect ')) this.#mark(line);
+    const kernel = this.#kernel.in(line);
+    if (kernel !== undefined) this.#reports.take(kernel);
+  }
+
+  #mark(line: string): void {
+    const [, word, reason] = this.#markers.exec(line) ?? [];
     if (word !== undefined && !this.over) this.#marker = markerOf(word, reason ?? '');
-    this.#crash.take(text);
-    if (text !== '') this.#last = [...this.#last.slice(1 - LAST_LINES), line];
   }
 }
 

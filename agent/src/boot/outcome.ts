@@ -1,5 +1,6 @@
-import type { Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Outcome, Outcome_Crash } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { ConsoleFacts } from './console.js';
+import type { KernelReport } from './report.js';
 
 /** How a guest came to its end. */
 export type BootEnd =
@@ -14,21 +15,28 @@ export type BootEnd =
 
 /**
  * What a boot's console and end mean. A crash outweighs what the harness said, before and after it: a kernel that has
- * oopsed can say anything. A guest that ends without a word or a crash has rebooted by itself.
+ * oopsed can say anything. A guest that ends without a word or a crash has rebooted by itself. What the kernel complained
+ * of and went on stands beside the outcome.
  */
-export function outcomeOf(end: BootEnd, { marker, crash, lastLines }: ConsoleFacts): Outcome {
-  if (crash !== undefined) return { kind: { $case: 'crash', value: { signature: crash } } };
+export function outcomeOf(end: BootEnd, facts: ConsoleFacts): Outcome {
+  const signatures = facts.warnings.map(({ signature }) => signature);
+  const kind = kindOf(end, facts);
+  return signatures.length === 0 ? { kind } : { kind, warnings: { signatures } };
+}
+
+function kindOf(end: BootEnd, { marker, crash, lastLines }: ConsoleFacts): Outcome['kind'] {
+  if (crash !== undefined) return { $case: 'crash', value: crashOf(crash) };
   switch (marker?.kind) {
     case 'pass':
-      return { kind: { $case: 'pass', value: {} } };
+      return { $case: 'pass', value: {} };
     case 'fail':
-      return { kind: { $case: 'fail', value: {} } };
+      return { $case: 'fail', value: {} };
     case 'harness-broken':
-      return { kind: { $case: 'harnessBroken', value: { reason: marker.reason } } };
+      return { $case: 'harnessBroken', value: { reason: marker.reason } };
     case 'environment-missing':
-      return { kind: { $case: 'environmentMissing', value: { what: marker.reason } } };
+      return { $case: 'environmentMissing', value: { what: marker.reason } };
     case 'timeout':
-      return { kind: { $case: 'hang', value: { lastLines } } };
+      return { $case: 'hang', value: { lastLines } };
     case 'ready':
     case undefined:
       break;
@@ -36,11 +44,20 @@ export function outcomeOf(end: BootEnd, { marker, crash, lastLines }: ConsoleFac
   switch (end) {
     case 'exited': {
       const when = marker === undefined ? 'before the test began' : 'during the test';
-      return { kind: { $case: 'crash', value: { signature: `reboot ${when}` } } };
+      return { $case: 'crash', value: { signature: `reboot ${when}` } };
     }
     case 'spoken':
     case 'timed-out':
     case 'flooded':
-      return { kind: { $case: 'hang', value: { lastLines } } };
+      return { $case: 'hang', value: { lastLines } };
   }
+}
+
+function crashOf({ signature, function: name, file, taint }: KernelReport): Outcome_Crash {
+  return {
+    signature,
+    ...(name === undefined ? {} : { function: name }),
+    ...(file === undefined ? {} : { file }),
+    ...(taint === undefined ? {} : { taint }),
+  };
 }
