@@ -11,6 +11,8 @@ import type { Input } from './scheduler/inputs.js';
 import type { Effect, Output } from './scheduler/output.js';
 import type { Range } from './scheduler/range.js';
 
+const TICK_MS = 1000;
+
 /** Sends to an agent that is connected now. */
 export interface AgentLine {
   send(message: NonNullable<CoordinatorMessage['kind']>): void;
@@ -59,9 +61,9 @@ export class Dispatcher {
     return previous;
   }
 
-  /** Forgets a line, unless another one took its place. */
-  disconnect(agent: AgentName, line: AgentLine): void {
-    if (this.#lines.get(agent) === line) this.#lines.delete(agent);
+  /** Forgets a line and gives true, unless another one took its place: then the agent is not gone. */
+  disconnect(agent: AgentName, line: AgentLine): boolean {
+    return this.#lines.get(agent) === line && this.#lines.delete(agent);
   }
 
   /**
@@ -75,6 +77,15 @@ export class Dispatcher {
     const done = this.#tail.then(() => this.#settle(output));
     this.#tail = done.catch(() => undefined);
     await done;
+  }
+
+  /** Lets the scheduler see time pass, until the signal is aborted. */
+  async keepTime(): Promise<void> {
+    const { clock } = this.surroundings;
+    while (!this.signal.aborted) {
+      await this.post({ kind: 'tick' });
+      await clock.sleep(TICK_MS, this.signal).catch(() => undefined);
+    }
   }
 
   /** Resolves when all that was posted so far is durable and done. */

@@ -48,7 +48,6 @@ export interface CoordinatorOptions {
 }
 
 const VERSION = '0.1.0';
-const TICK_MS = 1000;
 const GRPC_OPTIONS = {
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
   'grpc.max_send_message_length': 16 * 1024 * 1024,
@@ -125,19 +124,11 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const grpcAddress = await listenGrpc(grpc, options.listen);
     process.stdout.write(`kbisect coordinator: gRPC ${grpcAddress}, HTTP ${httpAddress}\n`);
 
-    await tick(dispatcher, stop);
+    await dispatcher.keepTime();
     log.info('stopping');
     if (broken.signal.aborted) throw broken.signal.reason;
   } finally {
     for (const close of opened.reverse()) await close();
-  }
-}
-
-/** Lets the scheduler see time pass. */
-async function tick(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await dispatcher.post({ kind: 'tick' });
-    await systemClock.sleep(TICK_MS, signal).catch(() => undefined);
   }
 }
 

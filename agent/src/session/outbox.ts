@@ -26,6 +26,11 @@ export class Outbox {
     this.#leases.set(ref.lease, { ref, next: 0, unacknowledged: [] });
   }
 
+  /** Whether the lease is worked on, or has results that the coordinator may not know of. */
+  has(ref: LeaseRef): boolean {
+    return this.#leases.has(ref.lease);
+  }
+
   /** Numbers a result and keeps it; gives the message to send now, or undefined when the lease was dropped. */
   add(ref: LeaseRef, result: Result): Message | undefined {
     const lease = this.#leases.get(ref.lease);
@@ -50,12 +55,12 @@ export class Outbox {
     this.#leases.delete(ref.lease);
   }
 
-  /** The leases that are worked on, or have results the coordinator may not know of. */
+  /** All leases that it has. */
   leases(): LeaseRef[] {
     return [...this.#leases.values()].map(({ ref }) => ref);
   }
 
-  /** Everything that is to be sent again on a new connection. */
+  /** Everything that is to be sent again. */
   unacknowledged(): Message[] {
     return [...this.#leases.values()].flatMap((lease) => lease.unacknowledged);
   }

@@ -108,7 +108,6 @@ export class Session {
             welcomed = true;
             this.#gitUrl = kind.value.gitUrl;
             this.log.info({ gitUrl: this.#gitUrl }, 'connected');
-            for (const message of this.#outbox.unacknowledged()) this.#send(message);
             if (this.#draining) this.drain();
             void this.#heartbeats(Math.max(1, kind.value.heartbeatSeconds) * 1000, ended.signal);
             break;
@@ -137,17 +136,18 @@ export class Session {
     return welcomed;
   }
 
-  /** Tells the coordinator, again and again, what is worked on. */
+  /** Tells the coordinator, again and again, what is worked on, and what it has not acknowledged. */
   async #heartbeats(everyMs: number, until: AbortSignal): Promise<void> {
     while (!until.aborted) {
       this.#send({ $case: 'heartbeat', value: { leases: this.#outbox.leases() } });
+      for (const message of this.#outbox.unacknowledged()) this.#send(message);
       await this.clock.sleep(everyMs, until).catch(() => undefined);
     }
   }
 
   #offered(offer: Offer): void {
     const { lease, task } = offer;
-    if (lease === undefined || task === undefined) return;
+    if (lease === undefined || task === undefined || this.#outbox.has(lease)) return;
     this.#outbox.open(lease);
     // A withdrawn task that is still being stopped gives its slot to this one.
     const busy = [...this.#tasks.values()].filter((task) => !task.signal.aborted).length;

@@ -68,9 +68,10 @@ export async function holdSession(
       await receive(agent, next.value, dispatcher, consoles);
     }
   } finally {
-    dispatcher.disconnect(agent, line);
-    log.info({ agent, incarnation }, 'agent gone');
-    await dispatcher.post({ kind: 'gone', agent, incarnation });
+    if (dispatcher.disconnect(agent, line)) {
+      log.info({ agent, incarnation }, 'agent gone');
+      await dispatcher.post({ kind: 'gone', agent, incarnation });
+    }
   }
   call.end();
 }

@@ -195,6 +195,32 @@ describe('agents', () => {
     expect(rig.job('job').evidence.trials).toBe(1);
   });
 
+  it('whose results overtake each other are only told that what is in the journal is', () => {
+    const rig = rigWith(100, 1, { runs: 2 });
+    const { lease, task, agent } = rig.held[0]!;
+    const trial = (seq: number) => {
+      const { commit } = task;
+      const blobs = { console: undefined, image: '', initramfs: '' };
+      rig.send({
+        kind: 'trial',
+        agent,
+        result: { lease, seq, commit, outcome: PASS, seconds: 1, ...blobs },
+      });
+    };
+    const acknowledged = () =>
+      rig.effects.flatMap((effect) => (effect.kind === 'acknowledge' ? [effect.seq] : []));
+    rig.send({ kind: 'accept', agent, lease });
+    trial(1);
+    rig.send({ kind: 'task', agent, result: { lease, seq: 2, end: { $case: 'done', value: {} } } });
+    expect(acknowledged()).toEqual([]);
+    expect(rig.farm.leases.live.size).toBe(1);
+    trial(0);
+    trial(1);
+    rig.send({ kind: 'task', agent, result: { lease, seq: 2, end: { $case: 'done', value: {} } } });
+    expect(acknowledged()).toEqual([0, 1, 2]);
+    expect(rig.job('job').evidence.trials).toBe(2);
+  });
+
   it('of a name that is taken are refused', () => {
     const rig = new Rig();
     rig.hello('twin');

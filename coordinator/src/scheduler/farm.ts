@@ -113,6 +113,7 @@ export class Farm {
       case 'accept': {
         const lease = this.leases.held(input.agent, input.lease);
         if (lease) this.leases.prolong(lease, now);
+        else this.#recorder.ask({ kind: 'withdraw', agent: input.agent, lease: input.lease });
         return;
       }
       case 'progress': {

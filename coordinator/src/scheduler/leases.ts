@@ -20,6 +20,12 @@ export interface Lease {
   fraction: number;
 }
 
+/** A lease with its job, live or withdrawn. */
+export interface KnownLease {
+  readonly job: Job;
+  readonly lease: JobLease;
+}
+
 /** All leases that are live, of all jobs: granted, prolonged, and ended. */
 export class Leases {
   readonly live = new Map<LeaseId, Lease>();
@@ -56,7 +62,7 @@ export class Leases {
   }
 
   /** The lease as its job knows it, live or withdrawn, if this agent held it in this epoch. */
-  known(agent: AgentName, ref: LeaseRef): { job: Job; lease: JobLease } | undefined {
+  known(agent: AgentName, ref: LeaseRef): KnownLease | undefined {
     const id = leaseId(ref.lease);
     const live = this.live.get(id);
     const job = live

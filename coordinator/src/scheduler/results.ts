@@ -4,7 +4,7 @@ import type { AgentName } from '@kbisect/shared/ids';
 import type { Agent } from './agents.js';
 import type { Fact } from './facts.js';
 import type { Job } from './job.js';
-import type { Leases } from './leases.js';
+import type { KnownLease, Leases } from './leases.js';
 import type { Recorder } from './output.js';
 import type { Timing } from './timing.js';
 
@@ -29,10 +29,13 @@ export class Results {
   /** Gives the reason if an agent has found that the job cannot go on, and which job it is. */
   taskEnded(agent: AgentName, result: TaskResult, now: number): { job: Job; refused: string } | undefined {
     if (result.lease === undefined) return undefined;
-    this.recorder.ask({ kind: 'acknowledge', agent, lease: result.lease, seq: result.seq });
+    const known = this.leases.known(agent, result.lease);
+    // The end is taken when all that came before it is there.
+    const whole = known === undefined || result.seq <= known.lease.received;
+    this.#acknowledge(agent, result.lease, result.seq, whole ? undefined : known);
     const lease = this.leases.held(agent, result.lease);
-    const job = lease && this.jobs.get(lease.job);
-    if (!lease || !job) return undefined;
+    if (!whole || !lease || !known) return undefined;
+    const { job } = known;
     switch (result.end?.$case) {
       case 'done':
         this.leases.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
@@ -64,6 +67,12 @@ export class Results {
       this.recorder.record(found.job, fact, now);
       this.agents.get(agent)?.succeeded();
     }
-    this.recorder.ask({ kind: 'acknowledge', agent, lease: ref, seq });
+    this.#acknowledge(agent, ref, seq, found);
+  }
+
+  /** Of a lease that still counts nothing is acknowledged that has not come; whatever is left of another one is dropped. */
+  #acknowledge(agent: AgentName, lease: LeaseRef, seq: number, known: KnownLease | undefined): void {
+    const upTo = known && !known.job.over ? Math.min(seq, known.lease.received - 1) : seq;
+    if (upTo >= 0) this.recorder.ask({ kind: 'acknowledge', agent, lease, seq: upTo });
   }
 }

@@ -1,0 +1,66 @@
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '@kbisect/shared/clock';
+import type { AgentMessage } from '@kbisect/shared/gen/kbisect/v1/session';
+import { agentName } from '@kbisect/shared/ids';
+import { Dispatcher } from '../dispatcher.js';
+import type { Journal } from '../journal/journal.js';
+import { Farm } from '../scheduler/farm.js';
+import { DEFAULT_TIMING } from '../scheduler/timing.js';
+import { LiveConsoles } from './live-consoles.js';
+import { holdSession, PROTOCOL } from './session-service.js';
+
+const log = pino({ level: 'silent' });
+const NOTHING_WRITTEN = {} as Journal;
+
+function hello(incarnation: string): AgentMessage {
+  const identity = { name: 'one', incarnation, slots: 1, labels: {}, capabilities: undefined };
+  return { kind: { $case: 'hello', value: { ...identity, leases: [], protocol: PROTOCOL } } };
+}
+
+/** A stream that says hello and ends when told to. */
+function stream(incarnation = '1') {
+  let hangUp = () => {};
+  const over = new Promise<void>((resolve) => (hangUp = resolve));
+  async function* messages() {
+    yield hello(incarnation);
+    await over;
+  }
+  return { write: () => true, end: () => undefined, [Symbol.asyncIterator]: messages, hangUp };
+}
+
+function dispatcherWithoutJobs(): Dispatcher {
+  const readRange = () => Promise.reject(new Error('no job, no range'));
+  const surroundings = {
+    journal: NOTHING_WRITTEN,
+    readRange,
+    clock: systemClock,
+    log,
+    fail: () => undefined,
+  };
+  return new Dispatcher(new Farm(DEFAULT_TIMING, () => 'id'), surroundings, new AbortController().signal);
+}
+
+describe('a session', () => {
+  it('that took the place of one whose end was not noticed is not ended with it', async () => {
+    const dispatcher = dispatcherWithoutJobs();
+    const parts = {
+      dispatcher,
+      consoles: new LiveConsoles(),
+      welcome: { heartbeatSeconds: 1, gitUrl: '' },
+      log,
+    };
+    const [old, neu] = [stream(), stream()];
+    const oldHeld = holdSession(old, parts);
+    await dispatcher.settled();
+    const newHeld = holdSession(neu, parts);
+    const connected = () => dispatcher.farm.agents.get(agentName('one'))?.connected;
+    await expect.poll(connected).toBe(true);
+    old.hangUp();
+    await oldHeld;
+    expect(connected()).toBe(true);
+    neu.hangUp();
+    await newHeld;
+    expect(connected()).toBe(false);
+  });
+});
