@@ -1,13 +1,24 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import type { AgentMessage, CoordinatorMessage, Task } from '@kbisect/shared/gen/kbisect/v1/session';
+import {
+  Capabilities,
+  Task,
+  Welcome,
+  type AgentMessage,
+  type CoordinatorMessage,
+} from '@kbisect/shared/gen/kbisect/v1/session';
 import { Session, type TaskEnd } from './session.js';
 
 type Said = NonNullable<AgentMessage['kind']>;
 
-const CAPABILITIES = { arches: [], compiler: '', accelerator: '', cpus: 1, memoryBytes: 0, missing: [] };
-const IDENTITY = { name: 'one', incarnation: '1', slots: 2, labels: {}, capabilities: CAPABILITIES };
-const TASK: Task = { job: 'j', commit: 'c', trials: 1, timeoutSeconds: 1, test: undefined };
+const IDENTITY = {
+  name: 'one',
+  incarnation: '1',
+  slots: 2,
+  labels: {},
+  capabilities: Capabilities.fromPartial({}),
+};
+const TASK = Task.fromPartial({ job: 'j', commit: 'c', trials: 1 });
 const lease = { lease: 'l1', epoch: 1 };
 
 /** A coordinator that says some things at once, and an agent that hears them. */
@@ -50,7 +61,7 @@ function conversation(told: readonly NonNullable<CoordinatorMessage['kind']>[]) 
   return { said, worked, close, heartbeat: () => pass(), finish: (how: TaskEnd) => end(how) };
 }
 
-const WELCOME = { $case: 'welcome' as const, value: { heartbeatSeconds: 1, gitUrl: '' } };
+const WELCOME = { $case: 'welcome' as const, value: Welcome.fromPartial({ heartbeatSeconds: 1 }) };
 const OFFER = { $case: 'offer' as const, value: { lease, task: TASK } };
 
 describe('a session', () => {

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '@kbisect/shared/clock';
-import type { AgentMessage } from '@kbisect/shared/gen/kbisect/v1/session';
+import { Hello, Welcome, type AgentMessage } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName } from '@kbisect/shared/ids';
 import { Dispatcher } from '../dispatcher.js';
 import type { Journal } from '../journal/journal.js';
@@ -14,8 +14,8 @@ const log = pino({ level: 'silent' });
 const NOTHING_WRITTEN = {} as Journal;
 
 function hello(incarnation: string): AgentMessage {
-  const identity = { name: 'one', incarnation, slots: 1, labels: {}, capabilities: undefined };
-  return { kind: { $case: 'hello', value: { ...identity, leases: [], protocol: PROTOCOL } } };
+  const value = Hello.fromPartial({ name: 'one', incarnation, slots: 1, protocol: PROTOCOL });
+  return { kind: { $case: 'hello', value } };
 }
 
 /** A stream that says hello and ends when told to. */
@@ -47,7 +47,7 @@ describe('a session', () => {
     const parts = {
       dispatcher,
       consoles: new LiveConsoles(),
-      welcome: { heartbeatSeconds: 1, gitUrl: '' },
+      welcome: Welcome.fromPartial({ heartbeatSeconds: 1 }),
       log,
     };
     const [old, neu] = [stream(), stream()];
