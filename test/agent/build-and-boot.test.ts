@@ -1,72 +1,29 @@
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { archOf } from '@kbisect/agent/boot/arch';
 import { guestRuns, probeAccelerator } from '@kbisect/agent/boot/probe';
-import { boot } from '@kbisect/agent/boot/qemu';
-import { configure } from '@kbisect/agent/build/configure';
-import { buildKernel } from '@kbisect/agent/build/kbuild';
-import { packInitramfs } from '@kbisect/agent/initramfs/pack';
 import { digestOfFile } from '@kbisect/shared/digest';
-import { tinyKernel } from '../fixtures/tiny-history.js';
+import { arch, TinyGuest } from './tiny-guest.js';
 
 const signal = new AbortController().signal;
-const arch = archOf('x86_64')!;
-let directory: string;
+let guest: TinyGuest;
 /** A built tree, for boots. */
 let tree: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'kbisect-boot-'));
-  tree = await newTree('tree');
-  expect(await build(tree)).toEqual({ kind: 'built' });
+  guest = await TinyGuest.open();
+  tree = await guest.tree('tree');
+  expect(await guest.build(tree)).toEqual({ kind: 'built' });
 });
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => guest.close());
 
-async function newTree(name: string): Promise<string> {
-  const place = join(directory, name);
-  await cp(tinyKernel, place, { recursive: true });
-  await configure({ tree: place, arch: 'x86_64', base: undefined, fragments: [], signal });
-  return place;
-}
-
-async function build(place: string) {
-  const logPath = join(directory, 'build.log');
-  const onProgress = () => undefined;
-  return buildKernel({
-    tree: place,
-    arch: 'x86_64',
-    target: arch.target,
-    jobs: 2,
-    logPath,
-    signal,
-    onProgress,
-  });
-}
-
-/** Packs a reproducer and boots it. */
-async function trial(name: string, text: string, more: { image?: string; timeoutSeconds?: number } = {}) {
-  const place = join(directory, 'reproducer');
-  await rm(place, { recursive: true, force: true });
-  await mkdir(place);
-  await writeFile(join(place, name), text);
-  const initramfs = join(directory, 'initramfs');
-  const kind = name.endsWith('.c') ? 'c' : 'shell';
-  await packInitramfs({ kind, entry: name, directory: place }, directory, initramfs, signal);
-  const consolePath = join(directory, 'console');
-  const { outcome } = await boot({
-    arch,
-    image: more.image ?? join(tree, arch.image),
-    initramfs,
-    accelerator: 'tcg',
-    timeoutSeconds: more.timeoutSeconds ?? 30,
-    nonce: 'n0nce',
-    consolePath,
-    signal,
-    onConsole: () => undefined,
-  });
-  return { outcome: outcome.kind, console: await readFile(consolePath, 'latin1') };
+function trial(
+  name: string,
+  text: string,
+  more: { image?: string; timeoutSeconds?: number; bootSeconds?: number } = {},
+) {
+  return guest.trial(more.image ?? join(tree, arch.image), { [name]: text }, more);
 }
 
 const C = (body: string) => `#include "boot-test.h"
@@ -79,21 +36,21 @@ enum test_result do_test(void) { ${body} }
 describe('a build', () => {
   it('gives the same bytes in another directory, and clean or incremental', async () => {
     const first = await digestOfFile(join(tree, arch.image));
-    const other = await newTree('a-directory-with-a-longer-name');
-    await build(other);
+    const other = await guest.tree('a-directory-with-a-longer-name');
+    await guest.build(other);
     expect(await digestOfFile(join(other, arch.image))).toEqual(first);
     await writeFile(
       join(other, 'init/initcalls.c'),
       `${await readFile(join(tree, 'init/initcalls.c'), 'utf8')}/* touched */\n`,
     );
-    await build(other);
+    await guest.build(other);
     expect(await digestOfFile(join(other, arch.image))).toEqual(first);
   });
 
   it('that fails says why', async () => {
-    const broken = await newTree('broken');
+    const broken = await guest.tree('broken');
     await writeFile(join(broken, 'init/initcalls.c'), 'int wrong(void) { return nothing; }\n');
-    const outcome = await build(broken);
+    const outcome = await guest.build(broken);
     expect(outcome).toEqual({
       kind: 'failed',
       firstError: expect.stringMatching(
@@ -103,9 +60,9 @@ describe('a build', () => {
   });
 
   it('that runs out of room is no failure of the commit', async () => {
-    const full = await newTree('full');
+    const full = await guest.tree('full');
     await writeFile(join(full, 'init/initcalls.c'), '#error "as: /dev/full: No space left on device"\n');
-    await expect(build(full)).rejects.toMatchObject({ code: 'resource-exhausted' });
+    await expect(guest.build(full)).rejects.toMatchObject({ code: 'resource-exhausted' });
   });
 });
 
@@ -143,18 +100,22 @@ describe('a trial', () => {
     { what: 'panics before the test', code: 'panic("planted");', outcome: 'crash' },
     { what: 'hangs before the test', code: 'for (;;)\n;', outcome: 'hang' },
   ])('of a kernel that $what is $outcome', async ({ code, outcome }) => {
-    const planted = await newTree(`planted-${outcome}`);
+    const planted = await guest.tree(`planted-${outcome}`);
     const file = join(planted, 'init/initcalls.c');
     await writeFile(file, (await readFile(file, 'utf8')).replace(/\{\n[^]*\}/, `{\n${code}\n}`));
-    expect(await build(planted)).toEqual({ kind: 'built' });
+    expect(await guest.build(planted)).toEqual({ kind: 'built' });
     const image = join(planted, arch.image);
-    const { outcome: kind } = await trial('t.c', C('return TEST_PASS;'), { image, timeoutSeconds: 1 });
+    const { outcome: kind } = await trial('t.c', C('return TEST_PASS;'), {
+      image,
+      timeoutSeconds: 1,
+      bootSeconds: 4,
+    });
     expect(kind?.$case).toBe(outcome);
     if (kind?.$case === 'crash') expect(kind.value.signature).toBe('panic: planted');
   });
 
   it('with an image that is none is an error of this machine with the words of QEMU', async () => {
-    const image = join(directory, 'no-image');
+    const image = join(guest.directory, 'no-image');
     await expect(trial('t.c', C('return TEST_PASS;'), { image })).rejects.toMatchObject({
       code: 'command-failed',
       message: expect.stringContaining('no-image') as string,

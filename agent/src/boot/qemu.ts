@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
 import { killGroup, startProcess } from '@kbisect/shared/process';
+import { RDINIT } from '../initramfs/trial.js';
 import { cpuArguments, type Accelerator, type Arch } from './arch.js';
 import { ConsoleReader } from './console.js';
 import { outcomeOf, type BootEnd } from './outcome.js';
@@ -12,18 +13,20 @@ import { outcomeOf, type BootEnd } from './outcome.js';
 const MAX_CONSOLE = 16 * 1024 * 1024;
 /** After the harness's last word a guest ends itself at once, or panics; then it is ended. */
 const GRACE_MS = 1500;
-/** What the guest gets for booting, besides the time that its test may take. */
-const BOOT_MS = 60_000;
+/** What the guest gets for booting unless the request says otherwise. */
+const BOOT_SECONDS = 60;
 
 export interface BootRequest {
   readonly arch: Arch;
-  /** Paths of the kernel image and of the initramfs. */
+  /** Paths of the kernel image and of the trial's initramfs. */
   readonly image: string;
   readonly initramfs: string;
   readonly accelerator: Accelerator;
   /** For the test in the guest. */
   readonly timeoutSeconds: number;
-  /** Marks the harness's lines in this boot; letters and digits. */
+  /** For booting, besides. */
+  readonly bootSeconds?: number;
+  /** Marks the harness's lines in this boot, as its initramfs has it; letters and digits. */
   readonly nonce: string;
   /** File that takes the console. */
   readonly consolePath: string;
@@ -33,8 +36,8 @@ export interface BootRequest {
 
 /** The arguments of QEMU for a boot: a machine with a serial port, and nothing that leads out of it. */
 export function qemuArguments(request: Omit<BootRequest, 'consolePath' | 'signal' | 'onConsole'>): string[] {
-  const { arch, image, initramfs, accelerator, timeoutSeconds, nonce } = request;
-  const append = `console=${arch.console} panic=-1 oops=panic kbisect.nonce=${nonce} kbisect.timeout=${timeoutSeconds}`;
+  const { arch, image, initramfs, accelerator } = request;
+  const append = `console=${arch.console} panic=-1 oops=panic rdinit=${RDINIT}`;
   return [
     ...[
       '-nodefaults',
@@ -80,7 +83,10 @@ export async function boot(request: BootRequest): Promise<{ outcome: Outcome; se
     end = how;
     stop();
   };
-  const limit = setTimeout(() => stopAs('timed-out'), BOOT_MS + timeoutSeconds * 1000);
+  const limit = setTimeout(
+    () => stopAs('timed-out'),
+    ((request.bootSeconds ?? BOOT_SECONDS) + timeoutSeconds) * 1000,
+  );
   const over = new AbortController();
   child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString('utf8')).slice(-4096)));
   child.stdout?.on('data', (chunk: Buffer) => {

@@ -4,6 +4,7 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId } from '@kbisect/shared/ids';
+import { writeTrialInitramfs } from '../initramfs/trial.js';
 import { archOf, type Accelerator } from '../boot/arch.js';
 import { boot } from '../boot/qemu.js';
 import type { Report, TaskEnd } from '../session/session.js';
@@ -41,7 +42,7 @@ export async function bootTask(
   try {
     // The reproducer first: no kernel is built for one that does not compile.
     report.progress(Progress_Phase.PHASE_PACK, 0);
-    const initramfs = await packOrFetchInitramfs(test, means.slot, signal);
+    const initramfs = await packOrFetchInitramfs(test, arch, means.slot, signal);
     const built = await buildOrFetchImage(commit, test, arch, means, gitUrl, report, signal);
     const { image, failure, log, cached, seconds } = built;
     report.result({ $case: 'build', value: { commit, image: image?.blob, failure, log, cached, seconds } });
@@ -50,13 +51,27 @@ export async function bootTask(
     for (let trial = 0; trial < task.trials; trial++) {
       report.progress(Progress_Phase.PHASE_BOOT, trial / task.trials);
       const consolePath = join(means.slot.directory, 'console');
+      const trialInitramfs = join(means.slot.directory, 'trial-initramfs');
+      const nonce = randomBytes(16).toString('hex');
+      await writeTrialInitramfs(
+        [initramfs.path],
+        {
+          nonce,
+          timeoutSeconds: task.timeoutSeconds,
+          repeat: Math.max(1, test.repeat),
+          needs: test.needs,
+          modules: [],
+          onDisk: test.disk !== undefined,
+        },
+        trialInitramfs,
+      );
       const { outcome, seconds: took } = await boot({
         arch,
         image: image.path,
-        initramfs: initramfs.path,
+        initramfs: trialInitramfs,
         accelerator,
         timeoutSeconds: task.timeoutSeconds,
-        nonce: randomBytes(8).toString('hex'),
+        nonce,
         consolePath,
         signal,
         onConsole: (chunk) => report.console(chunk),

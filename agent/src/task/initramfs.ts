@@ -2,8 +2,15 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
 import { OutputFile } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { Reproducer_Kind, type BlobRef, type BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
-import { packAction, packInitramfs } from '../initramfs/pack.js';
+import {
+  Reproducer_Kind,
+  type BlobRef,
+  type BootTest,
+  type NamedBlob,
+  type Reproducer,
+} from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Arch } from '../boot/arch.js';
+import { packAction, packInitramfs, type Packing, type ReproducerKind } from '../initramfs/pack.js';
 import type { Slot } from './slot.js';
 
 /** A file on this machine and its name in the cache. */
@@ -19,14 +26,14 @@ export interface CachedFile {
  */
 export async function packOrFetchInitramfs(
   test: BootTest,
+  arch: Arch,
   slot: Slot,
   signal: AbortSignal,
 ): Promise<CachedFile> {
   const { reproducer } = test;
   if (reproducer === undefined) throw new KbisectError('internal', 'a boot test without a reproducer');
-  const kind = reproducer.kind === Reproducer_Kind.KIND_C ? 'c' : 'shell';
-  const files = reproducer.files.map(({ name, blob }) => ({ name, digest: blob?.digest ?? '' }));
-  const action = await packAction(files, kind, reproducer.entry);
+  const packing = packingOf(reproducer, test);
+  const action = await packAction(arch, packing);
   const path = join(slot.directory, 'initramfs');
 
   const known = (await slot.artifacts.actionResult(action, signal))?.outputFiles[0]?.digest;
@@ -36,25 +43,68 @@ export async function packOrFetchInitramfs(
     return { path, blob };
   }
   const directory = join(slot.directory, 'reproducer');
+  const system = join(slot.directory, 'system');
+  await bring(reproducer.files, directory, slot, signal);
+  await bring(reproducer.system, system, slot, signal);
+  const initramfs = test.initramfs?.blob && join(slot.directory, 'users-initramfs');
+  if (test.initramfs?.blob && initramfs)
+    await slot.artifacts.download(test.initramfs.blob, initramfs, signal);
+  try {
+    await packInitramfs(arch, packing, { directory, system, initramfs }, slot.directory, path, signal);
+  } finally {
+    if (initramfs) await rm(initramfs, { force: true });
+  }
+  const blob = await slot.artifacts.upload(path, signal);
+  const digest = { hash: blob.digest, sizeBytes: blob.size };
+  const outputFiles = [OutputFile.create({ path: 'initramfs', digest })];
+  await slot.artifacts.recordAction(action, { outputFiles, exitCode: 0, stderrRaw: Buffer.alloc(0) }, signal);
+  return { path, blob };
+}
+
+function packingOf({ kind, entry, sources, files, system }: Reproducer, test: BootTest): Packing {
+  const named = (blobs: readonly NamedBlob[]) =>
+    blobs.map(({ name, blob }) => ({ name, digest: blob?.digest ?? '' }));
+  return {
+    kind: kindOf(kind),
+    entry,
+    sources,
+    files: named(files),
+    system: named(system),
+    initramfs: test.initramfs?.blob?.digest,
+    onDisk: test.disk !== undefined,
+  };
+}
+
+function kindOf(kind: Reproducer_Kind): ReproducerKind {
+  switch (kind) {
+    case Reproducer_Kind.KIND_C:
+      return 'c';
+    case Reproducer_Kind.KIND_SHELL:
+      return 'shell';
+    case Reproducer_Kind.KIND_PROGRAM:
+      return 'program';
+    case Reproducer_Kind.KIND_SYZKALLER:
+      return 'syzkaller';
+    case Reproducer_Kind.KIND_INIT:
+      return 'init';
+    case Reproducer_Kind.KIND_UNSPECIFIED:
+      throw new KbisectError('internal', 'a reproducer of no kind');
+  }
+}
+
+/** Puts blobs below a directory that holds nothing else. */
+async function bring(
+  blobs: readonly NamedBlob[],
+  directory: string,
+  slot: Slot,
+  signal: AbortSignal,
+): Promise<void> {
   await rm(directory, { recursive: true, force: true });
-  for (const { name, blob } of reproducer.files) {
+  await mkdir(directory, { recursive: true });
+  for (const { name, blob } of blobs) {
     if (blob === undefined) continue;
     const place = join(directory, name);
     await mkdir(dirname(place), { recursive: true });
     await slot.artifacts.download(blob, place, signal);
   }
-  await packInitramfs({ kind, entry: reproducer.entry, directory }, slot.directory, path, signal);
-  const blob = await slot.artifacts.upload(path, signal);
-  await slot.artifacts.recordAction(
-    action,
-    {
-      outputFiles: [
-        OutputFile.create({ path: 'initramfs', digest: { hash: blob.digest, sizeBytes: blob.size } }),
-      ],
-      exitCode: 0,
-      stderrRaw: Buffer.alloc(0),
-    },
-    signal,
-  );
-  return { path, blob };
 }
