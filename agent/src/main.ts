@@ -130,6 +130,8 @@ async function probe(signal: AbortSignal): Promise<{
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     missing,
+    toolchains: [],
+    sandbox: '',
   };
   return { capabilities, accelerators, toolchain };
 }

@@ -1,15 +1,18 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
-import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BuildRecord } from '@kbisect/shared/build-record';
+import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
-import type { AgentName, JobId } from '@kbisect/shared/ids';
+import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
+import type { RangeChanges } from './classes/prediction.js';
 import type { Journal } from './journal/journal.js';
 import type { Farm } from './scheduler/farm.js';
 import type { Input } from './scheduler/inputs.js';
 import type { Effect, Output } from './scheduler/output.js';
 import type { Range } from './scheduler/range.js';
+import type { CommitGraph } from './search/graph.js';
 
 const TICK_MS = 1000;
 
@@ -22,6 +25,12 @@ export interface AgentLine {
 export interface Surroundings {
   readonly journal: Journal;
   readonly readRange: (spec: JobSpec, signal: AbortSignal) => Promise<Range>;
+  readonly readChanges: (
+    graph: CommitGraph,
+    outside: readonly CommitId[],
+    signal: AbortSignal,
+  ) => Promise<RangeChanges>;
+  readonly readRecord: (record: BlobRef) => Promise<BuildRecord>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Ends the daemon: what is in memory and what is in the journal have come apart. */
@@ -147,6 +156,12 @@ export class Dispatcher {
       case 'read-range':
         void this.#readRange(effect.job, effect.spec);
         return;
+      case 'read-changes':
+        void this.#readChanges(effect.job, effect.graph, effect.outside);
+        return;
+      case 'read-record':
+        void this.#readRecord(effect.job, effect.record);
+        return;
     }
   }
 
@@ -164,6 +179,46 @@ export class Dispatcher {
       await this.post(input);
     } catch (error) {
       log.error({ job, err: error }, 'the range was read, but the job could not take it in');
+    }
+  }
+
+  /** Owns its promise: without the diffs the job goes on and foretells nothing. */
+  async #readChanges(job: JobId, graph: CommitGraph, outside: readonly CommitId[]): Promise<void> {
+    const { readChanges, log } = this.surroundings;
+    let changes: RangeChanges | undefined;
+    try {
+      changes = await readChanges(graph, outside, this.signal);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      log.warn(
+        { job, err: error },
+        'no build of this job is foretold: the diffs of its range cannot be read',
+      );
+    }
+    await this.#hand({ kind: 'changes', job, changes });
+  }
+
+  /** Owns its promise: a record that cannot be read foretells nothing. */
+  async #readRecord(job: JobId, blob: BlobRef): Promise<void> {
+    const { readRecord, log } = this.surroundings;
+    let record: BuildRecord | undefined;
+    try {
+      record = await readRecord(blob);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      log.warn({ job, ...blob, err: error }, 'a build record cannot be read');
+    }
+    await this.#hand({ kind: 'record', job, digest: blob.digest, record });
+  }
+
+  async #hand(input: Input & { readonly job: JobId }): Promise<void> {
+    try {
+      await this.post(input);
+    } catch (error) {
+      this.surroundings.log.error(
+        { job: input.job, err: error },
+        `the job could not take in its ${input.kind}`,
+      );
     }
   }
 

@@ -5,9 +5,12 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { decodeBuildRecord } from '@kbisect/shared/build-record';
+import { blobName } from '@kbisect/shared/cache/blob-name';
 import { CompleteActionCache } from '@kbisect/shared/cache/complete-action-cache';
 import { openDiskCache } from '@kbisect/shared/cache/disk-cache';
 import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
+import { wholeBlob } from '@kbisect/shared/cache/whole-blob';
 import { systemClock } from '@kbisect/shared/clock';
 import { lockDirectory } from '@kbisect/shared/directory-lock';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
@@ -25,6 +28,7 @@ import { Dispatcher } from './dispatcher.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
 import { EmbeddedJournal } from './journal/embedded-journal.js';
+import { readChanges } from './read-changes.js';
 import { Repository } from './repository.js';
 import { actionService } from './rpc/cache/action-service.js';
 import { byteStreamService } from './rpc/cache/byte-stream-service.js';
@@ -90,6 +94,9 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
       {
         journal,
         readRange: (spec, cancel) => repository.readRange(spec, cancel),
+        readChanges: (graph, outside, cancel) => readChanges(repository.git, graph, outside, cancel),
+        readRecord: async ({ digest, size }) =>
+          decodeBuildRecord(await wholeBlob(blobs, blobName(digest, size))),
         clock: systemClock,
         log,
         fail: (error) => broken.abort(error),

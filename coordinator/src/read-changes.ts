@@ -3,15 +3,10 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { Git } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
-import { basesOf, ChangesParser, type Changes } from './classes/changes.js';
-import { MentionsParser, type Mentions } from './classes/mentions.js';
+import { basesOf, ChangesParser } from './classes/changes.js';
+import { MentionsParser } from './classes/mentions.js';
+import type { RangeChanges } from './classes/prediction.js';
 import type { CommitGraph } from './search/graph.js';
-
-/** What a range changes, commit by commit, and what its added lines mention. */
-export interface RangeChanges {
-  readonly changes: Changes;
-  readonly mentions: Mentions;
-}
 
 /**
  * Reads the diffs of a range, once, streamed.

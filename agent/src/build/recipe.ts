@@ -25,17 +25,21 @@ export async function probeToolchain(): Promise<string> {
   return versions.join('; ');
 }
 
-/** Names the build of a source by a recipe: equal keys give equal images. */
-export function buildAction(tree: TreeId, recipe: Recipe): Digest {
+/** Names a recipe: from one source, recipes of equal digests give equal images. */
+export function recipeDigest(recipe: Recipe): Digest {
   const { arch, target, baseIsProfile, toolchain } = recipe;
   const fragments = recipe.fragments.map((text) => digestOf(text));
   const base = digestOf(recipe.base);
   return digestOf(
     JSON.stringify([
-      'build',
+      'recipe',
       BUILD_ENVIRONMENT,
-      tree,
       { arch, target, base, baseIsProfile, fragments, toolchain },
     ]),
   );
+}
+
+/** Names the build of a source by a recipe: equal keys give equal images. */
+export function buildAction(tree: TreeId, recipe: Digest): Digest {
+  return digestOf(JSON.stringify(['build', tree, recipe]));
 }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { BuildResult } from '@kbisect/shared/gen/kbisect/v1/session';
 import { Outbox, type Result } from './outbox.js';
 
 const lease = { lease: 'a1', epoch: 7 };
 const build: Result = {
   $case: 'build',
-  value: { commit: 'c', image: undefined, failure: 'x', log: undefined, cached: false, seconds: 1 },
+  value: BuildResult.create({ commit: 'c', failure: 'x', seconds: 1 }),
 };
 const end: Result = { $case: 'task', value: { end: { $case: 'done', value: {} } } };
 

@@ -51,6 +51,7 @@ function conversation(told: readonly NonNullable<CoordinatorMessage['kind']>[]) 
       worked.push(task);
       return new Promise<TaskEnd>((resolve) => (end = resolve));
     },
+    trees: () => [],
   };
   const session = new Session(() => line, IDENTITY, worker, clock, pino({ level: 'silent' }));
   const served = session.serve(over.signal);

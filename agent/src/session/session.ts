@@ -9,6 +9,7 @@ import {
   type Offer,
   type Task,
   type TaskResult,
+  type WarmTree,
 } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Logger } from '@kbisect/shared/log';
 import { Backoff } from './backoff.js';
@@ -31,6 +32,8 @@ export interface Report {
 export interface Worker {
   /** Resolves with how the task ended; when the signal is aborted it stops soon and what it gives is ignored. */
   work(task: Task, gitUrl: string, report: Report, signal: AbortSignal): Promise<TaskEnd>;
+  /** The worktrees that stand ready to build in. */
+  trees(): WarmTree[];
 }
 
 /** What an agent says of itself. */
@@ -99,7 +102,12 @@ export class Session {
     let welcomed = false;
     this.#send({
       $case: 'hello',
-      value: { ...this.identity, leases: this.#outbox.leases(), protocol: PROTOCOL },
+      value: {
+        ...this.identity,
+        leases: this.#outbox.leases(),
+        protocol: PROTOCOL,
+        trees: this.worker.trees(),
+      },
     });
     try {
       for await (const { kind } of line) {
@@ -139,7 +147,10 @@ export class Session {
   /** Tells the coordinator, again and again, what is worked on, and what it has not acknowledged. */
   async #heartbeats(everyMs: number, until: AbortSignal): Promise<void> {
     while (!until.aborted) {
-      this.#send({ $case: 'heartbeat', value: { leases: this.#outbox.leases() } });
+      this.#send({
+        $case: 'heartbeat',
+        value: { leases: this.#outbox.leases(), trees: this.worker.trees() },
+      });
       for (const message of this.#outbox.unacknowledged()) this.#send(message);
       await this.clock.sleep(everyMs, until).catch(() => undefined);
     }

@@ -44,8 +44,8 @@ export async function bootTask(
     report.progress(Progress_Phase.PHASE_PACK, 0);
     const initramfs = await packOrFetchInitramfs(test, arch, means.slot, signal);
     const built = await buildOrFetchImage(commit, test, arch, means, gitUrl, report, signal);
-    const { image, failure, log, cached, seconds } = built;
-    report.result({ $case: 'build', value: { commit, image: image?.blob, failure, log, cached, seconds } });
+    const { image, ...rest } = built;
+    report.result({ $case: 'build', value: { commit, image: image?.blob, ...rest } });
     if (image === undefined) return { $case: 'done', value: {} };
 
     for (let trial = 0; trial < task.trials; trial++) {

@@ -6,11 +6,12 @@ import {
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { Digest } from '@kbisect/shared/digest';
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Arch } from '../boot/arch.js';
 import { configure, MINIMAL_PROFILE, UnconfigurableError } from '../build/configure.js';
 import { buildKernel } from '../build/kbuild.js';
-import { buildAction, type Recipe } from '../build/recipe.js';
+import { buildAction, recipeDigest } from '../build/recipe.js';
 import type { Report } from '../session/session.js';
 import type { BootMeans } from './boot-task.js';
 import type { CachedFile } from './initramfs.js';
@@ -24,6 +25,12 @@ export interface BuiltImage {
   readonly log: BlobRef | undefined;
   readonly cached: boolean;
   readonly seconds: number;
+  /** What it consumed; only of an image. */
+  readonly record: BlobRef | undefined;
+  /** Only of a failure. */
+  readonly failureSignature: string | undefined;
+  /** Names the recipe. */
+  readonly recipe: Digest;
 }
 
 /**
@@ -45,17 +52,17 @@ export async function buildOrFetchImage(
   report.progress(Progress_Phase.PHASE_FETCH, 0);
   await slot.mirror.fetchCommit(gitUrl, commit, signal);
   const texts = await readConfigs(test, slot, signal);
-  const recipe: Recipe = {
+  const recipe = recipeDigest({
     arch: test.arch,
     target: arch.target,
     base: texts.base ?? (await readFile(MINIMAL_PROFILE, 'utf8')),
     baseIsProfile: texts.base === undefined,
     fragments: texts.fragments.map(({ text }) => text),
     toolchain: means.toolchain,
-  };
+  });
   const action = buildAction(await slot.mirror.git.treeOf(commit), recipe);
   const known = await slot.artifacts.actionResult(action, signal);
-  if (known) return fromCache(known, slot, signal);
+  if (known) return fromCache(known, recipe, slot, signal);
 
   const started = performance.now();
   const logPath = join(slot.directory, 'build.log');
@@ -104,19 +111,35 @@ export async function buildOrFetchImage(
     },
     signal,
   );
-  return { image, failure, log, cached: false, seconds: (performance.now() - started) / 1000 };
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    image,
+    failure,
+    log,
+    cached: false,
+    seconds,
+    record: undefined,
+    failureSignature: undefined,
+    recipe,
+  };
 }
 
-async function fromCache(known: ActionResult, slot: Slot, signal: AbortSignal): Promise<BuiltImage> {
+async function fromCache(
+  known: ActionResult,
+  recipe: Digest,
+  slot: Slot,
+  signal: AbortSignal,
+): Promise<BuiltImage> {
   const log = blobOf(known, 'build.log');
   const blob = blobOf(known, 'image');
+  const common = { log, cached: true, seconds: 0, failureSignature: undefined, recipe };
   if (blob === undefined) {
     const failure = Buffer.from(known.stderrRaw).toString('utf8') || 'it failed before';
-    return { image: undefined, failure, log, cached: true, seconds: 0 };
+    return { ...common, image: undefined, failure, record: undefined };
   }
   const path = join(slot.directory, 'image');
   await slot.fetch(blob, path, signal);
-  return { image: { path, blob }, failure: '', log, cached: true, seconds: 0 };
+  return { ...common, image: { path, blob }, failure: '', record: blobOf(known, 'record') };
 }
 
 async function readConfigs(test: BootTest, slot: Slot, signal: AbortSignal) {

@@ -1,4 +1,4 @@
-import type { Task } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { Task, WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Report, TaskEnd, Worker } from '../session/session.js';
 import { bootTask, type BootMeans } from './boot-task.js';
 import { runTask } from './run-task.js';
@@ -28,6 +28,10 @@ export class Slots implements Worker {
       if (next) next(slot);
       else this.#free.push(slot);
     }
+  }
+
+  trees(): WarmTree[] {
+    return [];
   }
 
   async #workIn(

@@ -60,6 +60,22 @@ export class Changes {
     }
   }
 
+  /** What a node has at the paths at which it differs from the reference. */
+  #state(node: Node): Map<number, number> {
+    const line: Node[] = [];
+    for (let at = node; at !== this.reference; at = this.bases[at]!) line.push(at);
+    const state = new Map<number, number>();
+    const originals = new Map<number, number>();
+    for (const each of line.reverse()) {
+      this.forEach(each, (path, before, after) => {
+        if (!originals.has(path)) originals.set(path, before);
+        state.set(path, after);
+      });
+    }
+    for (const [path, content] of originals) if (state.get(path) === content) state.delete(path);
+    return state;
+  }
+
   /** Flags the paths at which a file comes or goes anywhere in the range. */
   comingAndGoing(): Uint8Array {
     const flags = new Uint8Array(this.names.length);
@@ -67,6 +83,16 @@ export class Changes {
       if (this.before[at] === 0 || this.after[at] === 0) flags[path] = 1;
     });
     return flags;
+  }
+
+  /** The paths at which two nodes have different files. */
+  between(one: Node, other: Node): Set<number> {
+    const [ofOne, ofOther] = [this.#state(one), this.#state(other)];
+    const paths = new Set<number>();
+    for (const path of [...ofOne.keys(), ...ofOther.keys()]) {
+      if (ofOne.get(path) !== ofOther.get(path)) paths.add(path);
+    }
+    return paths;
   }
 
   /** All nodes, each behind its base. */

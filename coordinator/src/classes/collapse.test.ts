@@ -6,10 +6,11 @@ import { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import { runText } from '@kbisect/shared/process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readChanges, type RangeChanges } from '../read-changes.js';
+import { readChanges } from '../read-changes.js';
 import { RevListParser } from '../search/graph.js';
 import { collapse, type Classes } from './collapse.js';
-import { relevanceOf } from './consumed.js';
+import { Consumed } from './consumed.js';
+import type { RangeChanges } from './prediction.js';
 import { Rebuilds } from './rebuilds.js';
 
 /** A commit of a test's history: its name, its parents' names (the one before by default), and the files that it writes. */
@@ -57,17 +58,51 @@ async function changesOf(old: string, neu: string): Promise<RangeChanges> {
   return readChanges(git, parser.end(), [commitId(ids.get(old)!)], new AbortController().signal);
 }
 
-function record(more: Partial<BuildRecord>): BuildRecord {
-  const nothing = { makefiles: [], kconfig: [], scripts: [], directories: [], absent: [], objects: [] };
+/** What a build read, by kind of file. */
+interface Read {
+  readonly sources?: readonly string[];
+  readonly makefiles?: readonly string[];
+  readonly kconfig?: readonly string[];
+  readonly absent?: string[];
+  readonly directories?: string[];
+  readonly includes?: { readonly places: string[]; readonly names: string[] };
+  /** The sources that each object is made of. */
+  readonly objects?: Readonly<Record<string, readonly string[]>>;
+}
+
+function record(read: Read): BuildRecord {
+  const {
+    sources = [],
+    makefiles = [],
+    kconfig = [],
+    absent = [],
+    directories = [],
+    includes,
+    objects = {},
+  } = read;
+  const files = [...new Set([...sources, ...makefiles, ...kconfig])];
+  const places = (paths: readonly string[]) => paths.map((path) => files.indexOf(path)).sort((a, b) => a - b);
   return {
-    ...nothing,
-    sources: [],
+    version: 1,
+    files,
+    makefiles: places(makefiles),
+    kconfig: places(kconfig),
+    tools: [],
+    objects: Object.entries(objects).map(([path, needs]) => ({ path, needs: places(needs) })),
+    directories,
+    includePlaces: includes?.places ?? [],
+    includeNames: includes?.names ?? [],
+    absent,
     config: 'c'.repeat(64),
-    toolchain: 'gcc',
     seconds: 1,
     compiled: 1,
-    ...more,
   };
+}
+
+function consumedBy(records: readonly BuildRecord[]): Consumed {
+  const consumed = new Consumed();
+  for (const each of records) consumed.add(each);
+  return consumed;
 }
 
 /** The classes as lists of names, in the history's order. */
@@ -88,7 +123,7 @@ async function classesOf(
 ): Promise<string[][]> {
   const [first] = ids.keys();
   const range = await changesOf(first!, [...ids.keys()].at(-1)!);
-  const relevance = relevanceOf(range.changes, records, range.mentions, new Set());
+  const relevance = consumedBy(records).relevance(range.changes, range.mentions, new Set());
   const known = Object.entries(configs).map(
     ([name, config]) => [range.changes.nodeOf(ids.get(name)!)!, config] as const,
   );
@@ -197,14 +232,10 @@ describe('what a build compiles, from the dependencies and the diffs', () => {
     ]);
     const range = await changesOf('old', 'back');
     const sources = ['a.c', 'b.c', 'x.h'];
-    const objects = [
-      { name: 'a.o', sources: [0, 2] },
-      { name: 'b.o', sources: [1, 2] },
-      { name: 'c.o', sources: [] },
-    ];
-    const records = [record({ sources, objects })];
-    const relevance = relevanceOf(range.changes, records, range.mentions, new Set());
-    const rebuilds = new Rebuilds(range.changes, collapse(range.changes, relevance, new Map()), records);
+    const objects = { 'a.o': ['a.c', 'x.h'], 'b.o': ['b.c', 'x.h'], 'c.o': [] };
+    const consumed = consumedBy([record({ sources, objects })]);
+    const relevance = consumed.relevance(range.changes, range.mentions, new Set());
+    const rebuilds = new Rebuilds(range.changes, collapse(range.changes, relevance, new Map()), consumed);
     const objectsOf = (from: string, to: string) =>
       rebuilds.objects(range.changes.nodeOf(ids.get(from)!), range.changes.nodeOf(ids.get(to)!)!);
     expect(objectsOf('old', 'header')).toBe(2);

@@ -1,6 +1,6 @@
-import type { BuildRecord } from '@kbisect/shared/build-record';
 import type { Changes, Node } from './changes.js';
 import type { Classes } from './collapse.js';
+import type { Consumed } from './consumed.js';
 
 /** States of more files and classes than this are not kept: every build is then taken for one of a cold tree. */
 const MAX_STATES = 40_000_000;
@@ -19,27 +19,13 @@ export class Rebuilds {
   constructor(
     changes: Changes,
     private readonly classes: Classes,
-    records: readonly BuildRecord[],
+    consumed: Consumed,
   ) {
-    this.total = Math.max(0, ...records.map(({ objects }) => objects.length));
-    const numbers = new Map<string, number>();
-    const made = new Map<string, Set<number>>();
-    for (const { objects, sources } of records) {
-      for (const { name, sources: from } of objects) {
-        const number = numbers.get(name) ?? numbers.size;
-        numbers.set(name, number);
-        for (const source of from) {
-          const path = sources[source]!;
-          const objectsOf = made.get(path);
-          if (objectsOf === undefined) made.set(path, new Set([number]));
-          else objectsOf.add(number);
-        }
-      }
-    }
-    this.#words = Math.ceil(numbers.size / 32);
+    this.total = consumed.total;
+    this.#words = Math.ceil(consumed.objects.size / 32);
     const columns = new Int32Array(changes.names.length).fill(-1);
     changes.names.forEach((name, path) => {
-      const objects = made.get(name);
+      const objects = consumed.objectsOf.get(name);
       if (objects === undefined) return;
       columns[path] = this.#objects.length;
       const bits = new Uint32Array(this.#words);

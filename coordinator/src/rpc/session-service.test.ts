@@ -30,10 +30,12 @@ function stream(incarnation = '1') {
 }
 
 function dispatcherWithoutJobs(): Dispatcher {
-  const readRange = () => Promise.reject(new Error('no job, no range'));
+  const unread = () => Promise.reject(new Error('no job, no range'));
   const surroundings = {
     journal: NOTHING_WRITTEN,
-    readRange,
+    readRange: unread,
+    readChanges: unread,
+    readRecord: unread,
     clock: systemClock,
     log,
     fail: () => undefined,

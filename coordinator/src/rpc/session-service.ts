@@ -84,7 +84,12 @@ async function receive(
 ): Promise<void> {
   switch (kind?.$case) {
     case 'heartbeat':
-      return dispatcher.post({ kind: 'heartbeat', agent, leases: kind.value.leases });
+      return dispatcher.post({
+        kind: 'heartbeat',
+        agent,
+        leases: kind.value.leases,
+        trees: kind.value.trees,
+      });
     case 'accept':
       if (kind.value.lease) await dispatcher.post({ kind: 'accept', agent, lease: kind.value.lease });
       return;

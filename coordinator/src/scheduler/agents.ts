@@ -1,5 +1,6 @@
-import { type Capabilities, type Hello, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
+import { Capabilities, type Hello, type Task, type WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
+import type { Job } from './job.js';
 import type { Timing } from './timing.js';
 
 /** A machine of the farm, as it described itself. */
@@ -15,6 +16,8 @@ export class Agent {
   restUntil = 0;
   /** The commit it was last sent, for each job: where its worktree stands. */
   readonly lastCommit = new Map<JobId, CommitId>();
+  /** Its worktrees with objects, as it last said. */
+  trees: readonly WarmTree[];
   #failures = 0;
 
   constructor(hello: Hello) {
@@ -22,19 +25,25 @@ export class Agent {
     this.incarnation = hello.incarnation;
     this.slots = hello.slots;
     this.labels = hello.labels;
-    this.capabilities = hello.capabilities ?? {
-      arches: [],
-      compiler: '',
-      accelerator: '',
-      cpus: 0,
-      memoryBytes: 0,
-      missing: [],
-    };
+    this.trees = hello.trees;
+    this.capabilities = hello.capabilities ?? Capabilities.create();
   }
 
   /** Whether it has what the task needs. */
   canDo(test: Task['test']): boolean {
     return test?.$case !== 'boot' || this.capabilities.arches.includes(test.value.arch);
+  }
+
+  /** It has said which trees it has now. */
+  has(trees: readonly WarmTree[]): void {
+    this.trees = trees;
+  }
+
+  /** Commits at which its trees stand in which the job's commits can be built. */
+  treesFor({ prediction }: Job): CommitId[] {
+    return this.trees
+      .filter(({ recipe }) => prediction?.builds.recipes.has(recipe))
+      .map(({ commit }) => commit as CommitId);
   }
 
   accepts(now: number): boolean {

@@ -23,6 +23,7 @@ export class Evidence {
   builds = 0;
   trials = 0;
   cacheHits = 0;
+  #seconds = 0;
 
   /** @param runs trials that each commit gets */
   constructor(readonly runs: number) {}
@@ -48,6 +49,7 @@ export class Evidence {
 
   tried({ value }: FactOf<'tried'>): void {
     this.trials += 1;
+    this.#seconds += value.seconds;
     const commit = commitId(value.commit);
     if (value.outcome) this.of(commit).outcomes.push(value.outcome);
     this.unjudged.add(commit);
@@ -59,6 +61,11 @@ export class Evidence {
     known.failedOn.push(agent);
     known.lastFailure = reason;
     this.unjudged.add(commit);
+  }
+
+  /** Mean time of a trial so far. */
+  get trialSeconds(): number {
+    return this.trials === 0 ? 1 : this.#seconds / this.trials;
   }
 
   /** Whether all is known of a commit that its trials can tell. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BootTest, JobState, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName, type CommitId } from '@kbisect/shared/ids';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec, type Answer } from './rig.js';
 
@@ -118,14 +119,7 @@ describe('the ends', () => {
     const boot = BootTest.fromPartial({ arch: 'x86_64' });
     const rig = new Rig();
     rig.hello('agent', {
-      capabilities: {
-        arches: ['x86_64'],
-        compiler: '',
-        accelerator: 'tcg',
-        cpus: 1,
-        memoryBytes: 0,
-        missing: [],
-      },
+      capabilities: Capabilities.fromPartial({ arches: ['x86_64'], accelerator: 'tcg' }),
     });
     rig.submit(
       'job',

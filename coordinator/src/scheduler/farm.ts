@@ -1,7 +1,9 @@
-import { JobState, LeaseEnd, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobState, LeaseEnd, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Hello } from '@kbisect/shared/gen/kbisect/v1/session';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { AgentName, JobId } from '@kbisect/shared/ids';
+import { KnownBuilds, orderedRecipe } from '../classes/known-builds.js';
+import { Prediction } from '../classes/prediction.js';
 import { Agent } from './agents.js';
 import { ended } from './facts.js';
 import type { Input } from './inputs.js';
@@ -23,6 +25,8 @@ export class Farm {
   readonly #recorder = new Recorder();
   readonly #offers: Offers;
   readonly #results: Results;
+  /** By the recipe as it was ordered. */
+  readonly #builds = new Map<string, KnownBuilds>();
 
   /** @param newId gives an id that was never given before */
   constructor(timing: Timing, newId: () => string) {
@@ -38,7 +42,8 @@ export class Farm {
     if (first?.fact?.$case !== 'submitted' || first.fact.value.spec === undefined) {
       throw new KbisectError('data-loss', `the journal of job ${id} does not begin with its submission`);
     }
-    const job = new Job(id, first.fact.value.spec, first.at ?? new Date(0));
+    const { spec } = first.fact.value;
+    const job = new Job(id, spec, first.at ?? new Date(0), this.#predictionFor(spec));
     job.apply(first);
     for (const event of rest) job.apply(event);
     this.jobs.set(id, job);
@@ -60,6 +65,7 @@ export class Farm {
   handle(input: Input, now: number): Output {
     this.#recorder.reset();
     this.#take(input, now);
+    this.#foretell(now);
     const { output } = this.#recorder;
     for (const id of output.appends.keys()) this.#advance(this.#job(id), now);
     this.#offers.plan(now);
@@ -71,7 +77,7 @@ export class Farm {
       case 'submit': {
         const { job: id, spec } = input;
         if (this.jobs.has(id)) throw new KbisectError('failed-precondition', `there is a job ${id}`);
-        const job = new Job(id, spec, new Date(now));
+        const job = new Job(id, spec, new Date(now), this.#predictionFor(spec));
         this.jobs.set(id, job);
         this.#recorder.record(job, { $case: 'submitted', value: { job: id, spec } }, now);
         this.#recorder.ask({ kind: 'read-range', job: id, spec });
@@ -81,9 +87,18 @@ export class Farm {
         const job = this.#job(input.job);
         if (job.over) return;
         job.attach(input.range);
+        const { graph } = input.range;
+        if (job.prediction)
+          this.#recorder.ask({ kind: 'read-changes', job: job.id, graph, outside: job.outside });
         this.#advance(job, now);
         return;
       }
+      case 'changes':
+        this.#job(input.job).prediction?.attach(input.changes);
+        return;
+      case 'record':
+        this.#job(input.job).prediction?.builds.learn(input.digest, input.record);
+        return;
       case 'range-unreadable':
         this.#end(this.#job(input.job), JobState.JOB_STATE_ABORTED, input.reason, now);
         return;
@@ -104,6 +119,7 @@ export class Farm {
         return;
       }
       case 'heartbeat':
+        this.agents.get(input.agent)?.has(input.trees);
         for (const ref of input.leases) {
           const lease = this.leases.held(input.agent, ref);
           if (lease) this.leases.prolong(lease, now);
@@ -165,6 +181,24 @@ export class Farm {
         this.#recorder.ask({ kind: 'withdraw', agent: agent.name, lease: ref });
       }
     }
+  }
+
+  /** Lets the jobs take in what builds, their own and each other's, have told; asks for what is still to be read. */
+  #foretell(now: number): void {
+    for (const job of this.jobs.values()) {
+      if (job.over || !job.attached || job.prediction === undefined) continue;
+      for (const record of job.prediction.unread())
+        this.#recorder.ask({ kind: 'read-record', job: job.id, record });
+      if (job.collapse()) this.#advance(job, now);
+    }
+  }
+
+  #predictionFor({ test }: JobSpec): Prediction | undefined {
+    if (test?.$case !== 'boot') return undefined;
+    const recipe = orderedRecipe(test.value);
+    const builds = this.#builds.get(recipe) ?? new KnownBuilds();
+    this.#builds.set(recipe, builds);
+    return new Prediction(builds);
   }
 
   /** Writes down every fact that follows from the known ones. */

@@ -1,3 +1,4 @@
+import type { BuildRecord } from '@kbisect/shared/build-record';
 import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type {
   BuildResult,
@@ -6,20 +7,26 @@ import type {
   Progress,
   TaskResult,
   TrialResult,
+  WarmTree,
 } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { AgentName, JobId } from '@kbisect/shared/ids';
+import type { RangeChanges } from '../classes/prediction.js';
 import type { Range } from './range.js';
 
 /** What the scheduler is told. */
 export type Input =
   | { kind: 'submit'; job: JobId; spec: JobSpec }
   | { kind: 'range'; job: JobId; range: Range }
+  /** The range's diffs; none when they cannot be read, and nothing is foretold then. */
+  | { kind: 'changes'; job: JobId; changes: RangeChanges | undefined }
+  /** A build's record; none when it cannot be read. */
+  | { kind: 'record'; job: JobId; digest: string; record: BuildRecord | undefined }
   | { kind: 'range-unreadable'; job: JobId; reason: string }
   | { kind: 'cancel'; job: JobId }
   | { kind: 'hello'; hello: Hello }
   | { kind: 'gone'; agent: AgentName; incarnation: string }
   | { kind: 'drain'; agent: AgentName }
-  | { kind: 'heartbeat'; agent: AgentName; leases: readonly LeaseRef[] }
+  | { kind: 'heartbeat'; agent: AgentName; leases: readonly LeaseRef[]; trees: readonly WarmTree[] }
   | { kind: 'accept'; agent: AgentName; lease: LeaseRef }
   | { kind: 'progress'; agent: AgentName; progress: Progress }
   | { kind: 'build'; agent: AgentName; result: BuildResult }

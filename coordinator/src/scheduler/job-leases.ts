@@ -8,6 +8,9 @@ export interface JobLease {
   readonly epoch: number;
   readonly commit: CommitId;
   readonly agent: AgentName;
+  /** Only its image is wanted, to be compared with what was predicted. */
+  readonly audit: boolean;
+  readonly expectedSeconds: number;
   /** How many results of it are in the journal. */
   received: number;
   state: 'live' | 'withdrawn';
@@ -31,7 +34,8 @@ export class JobLeases {
     const { lease, epoch, commit, agent } = value;
     const id = leaseId(lease);
     const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, received: 0 };
-    this.#leases.set(id, { ...granted, state: 'live' });
+    const { audit = false, expectedSeconds = 0 } = value;
+    this.#leases.set(id, { ...granted, audit, expectedSeconds, state: 'live' });
     this.lastEpoch = Math.max(this.lastEpoch, epoch);
   }
 

@@ -1,9 +1,12 @@
 import { JobState, Verdict, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, type CommitId, type JobId } from '@kbisect/shared/ids';
+import { Audit } from '../classes/audit.js';
+import type { BuildForecast, Prediction } from '../classes/prediction.js';
+import type { CommitGraph } from '../search/graph.js';
 import { Search, type Reading } from '../search/search.js';
 import { Ends } from './ends.js';
 import { Evidence } from './evidence.js';
-import { ended, type Fact } from './facts.js';
+import { ended, type Fact, type FactOf } from './facts.js';
 import { JobLeases, type JobLease } from './job-leases.js';
 import { judgement } from './judgement.js';
 import type { Range } from './range.js';
@@ -28,18 +31,24 @@ export class Job {
   lastAt: Date;
 
   readonly #ends: Ends;
+  readonly #audit: Audit | undefined;
   #range: Range | undefined;
   #search: Search | undefined;
+  /** How many different images the journal says that there are. */
+  #collapsed = 0;
 
+  /** @param prediction what is foretold of the builds; none of a job that builds nothing */
   constructor(
     readonly id: JobId,
     spec: JobSpec,
     at: Date,
+    readonly prediction?: Prediction,
   ) {
     this.spec = spec;
     this.submittedAt = this.lastAt = at;
     this.evidence = new Evidence(Math.max(1, spec.runs));
     this.#ends = new Ends(spec, this.evidence, this.verdicts);
+    this.#audit = prediction && spec.audit ? new Audit(prediction, spec.audit) : undefined;
   }
 
   get over(): boolean {
@@ -80,8 +89,19 @@ export class Job {
   /** Hands in the range, which is not in the journal as git always gives the same. */
   attach(range: Range): void {
     this.#range = range;
-    this.#search = new Search(range.graph, { seed: 1 });
-    for (const [commit, verdict] of this.verdicts) this.#observe(commit, verdict);
+    this.#search = this.#searchOf(range);
+  }
+
+  /** Takes in what was learned of builds since the last time; says whether it changed the classes. */
+  collapse(): boolean {
+    const changed = this.prediction?.update() ?? false;
+    if (changed && this.#range !== undefined) this.#search = this.#searchOf(this.#range);
+    return changed;
+  }
+
+  /** Commits outside of the range whose images matter to it too; the last is an old end. */
+  get outside(): CommitId[] {
+    return [...new Set([...this.#ends.olds, ...(this.#range?.mergeBases ?? [])])].reverse();
   }
 
   get attached(): boolean {
@@ -94,9 +114,14 @@ export class Job {
     this.lastAt = event.at ?? this.lastAt;
     const fact = event.fact;
     switch (fact?.$case) {
-      case 'submitted':
       case 'collapsed':
+        this.#collapsed = fact.value.classes;
+        return;
       case 'refuted':
+        this.prediction?.refute({ one: commitId(fact.value.one), other: commitId(fact.value.other) });
+        this.collapse();
+        return;
+      case 'submitted':
       case 'mended':
       case undefined:
         return;
@@ -115,6 +140,7 @@ export class Job {
       case 'built':
         this.leases.received(fact.value.lease);
         this.evidence.built(fact);
+        this.#learnBuild(fact);
         return;
       case 'tried':
         this.leases.received(fact.value.lease);
@@ -143,27 +169,46 @@ export class Job {
       const { mergeBases, graph } = this.#range;
       return { $case: 'started', value: { mergeBases: [...mergeBases], candidates: graph.size } };
     }
-    return this.#ends.next() ?? this.#judgeCandidates();
+    return this.#predicted() ?? this.#ends.next() ?? this.#judgeCandidates();
   }
 
-  /** At most `slots` commits that are worth a lease now, besides those that have one. */
-  wanted(slots: number): CommitId[] {
+  /**
+   * At most `slots` commits that are worth a lease now, besides those that have one.
+   * @param trees commits at which the trees stand that could be built in
+   */
+  wanted(slots: number, trees: readonly CommitId[] = []): Wanted[] {
     if (this.over || this.#range === undefined || this.state === JobState.JOB_STATE_PREPARING) return [];
     const leased = new Set(this.leases.live.map((lease) => lease.commit));
     const unproved = this.#ends.unproved();
     if (unproved.length > 0) {
-      return unproved.filter((end) => !leased.has(end) && !this.evidence.isTested(end)).slice(0, slots);
+      const untested = unproved.filter((end) => !leased.has(end) && !this.evidence.isTested(end));
+      return untested.slice(0, slots).map((commit) => ({ commit, audit: false }));
     }
+    // What the builds so far tell of all others is worth more than the moment that it takes to read.
+    if (this.prediction?.reading) return [];
     const { graph } = this.#range;
-    const inFlight = [...leased].flatMap((commit) => graph.indexOf(commit) ?? []);
-    return this.#search?.choose({ slots, inFlight }).map((index) => graph.id(index)) ?? [];
+    const inFlight = this.leases.live.flatMap(({ commit, audit }) =>
+      audit ? [] : (graph.indexOf(commit) ?? []),
+    );
+    const cost = (index: number) => this.forecast(graph.id(index), trees).seconds;
+    const chosen = this.#search?.choose({ slots, inFlight, cost }) ?? [];
+    const wanted = chosen.map((index) => ({ commit: graph.id(index), audit: false }));
+    const audited = this.#audits().filter((commit) => !leased.has(commit));
+    return [...wanted, ...audited.map((commit) => ({ commit, audit: true }))].slice(0, slots);
+  }
+
+  /** What a test of a commit is expected to take: its build, on an agent with trees at the given commits, and its trials. */
+  forecast(commit: CommitId, trees: readonly CommitId[]): BuildForecast {
+    const trials = this.evidence.trialsLeft(commit) * this.evidence.trialSeconds;
+    const { objects, seconds } = this.prediction?.forecast(commit, trees) ?? { objects: 0, seconds: 0 };
+    return { objects, seconds: seconds + trials };
   }
 
   /** Live leases whose result can teach nothing more. Those that have told all end by themselves. */
   futile(): JobLease[] {
     const { live } = this.leases;
     if (this.over) return live;
-    const telling = live.filter((lease) => !this.evidence.isTested(lease.commit));
+    const telling = live.filter((lease) => !lease.audit && !this.evidence.isTested(lease.commit));
     const judged = telling.filter((lease) => this.verdicts.has(lease.commit));
     const { graph } = this.#range ?? {};
     if (graph === undefined || this.#search === undefined || this.#ends.unproved().length > 0) return judged;
@@ -182,6 +227,7 @@ export class Job {
     }
     const { graph } = this.#range;
     const conclusion = this.#search.conclusion();
+    if (conclusion.kind !== 'searching' && this.#audits().length > 0) return undefined;
     switch (conclusion.kind) {
       case 'searching':
         return undefined;
@@ -200,11 +246,61 @@ export class Job {
     }
   }
 
-  #observe(commit: CommitId, verdict: Verdict): void {
-    const index = this.#range?.graph.indexOf(commit);
-    const reading = READINGS[verdict];
-    if (index !== undefined && reading !== undefined) this.#search?.observe(index, reading);
+  /** What follows from the builds for the prediction of others. */
+  #predicted(): Fact | undefined {
+    if (this.prediction === undefined || this.prediction.reading) return undefined;
+    const { classes, commits } = this.prediction;
+    if (classes === undefined) return undefined;
+    const refuted = this.prediction.contradiction();
+    if (refuted !== undefined) return { $case: 'refuted', value: refuted };
+    return classes === this.#collapsed ? undefined : { $case: 'collapsed', value: { classes, commits } };
   }
+
+  /** Predictions of the audit that were compared with a build, and those that were wrong; none without an audit. */
+  get audited(): { readonly done: number; readonly refuted: number } | undefined {
+    return this.#audit && { done: this.#audit.done, refuted: this.prediction?.refutations.length ?? 0 };
+  }
+
+  /** Commits that are still to be built for the audit. */
+  #audits(): CommitId[] {
+    return this.#audit?.pending().filter((commit) => this.evidence.givenUp(commit) === undefined) ?? [];
+  }
+
+  #learnBuild({ value }: FactOf<'built'>): void {
+    const { image, record, recipe = '' } = value;
+    const predicted = (value.equalTo ?? '') !== '';
+    this.prediction?.builds.built(commitId(value.commit), { image, record, recipe, predicted });
+  }
+
+  /** A search that knows the classes and all verdicts so far. Commits that give one old end's image are old. */
+  #searchOf({ graph }: Range): Search {
+    const search = new Search(graph, { seed: 1 });
+    for (const group of this.prediction?.groups() ?? []) {
+      const indices = group.flatMap((commit) => graph.indexOf(commit) ?? []);
+      const isOld = this.#ends.olds.some((old) => group.includes(old));
+      if (isOld) for (const index of indices) search.observe(index, 'old');
+      else for (const index of indices.slice(1)) search.equate(indices[0]!, index);
+    }
+    for (const [commit, verdict] of this.verdicts) observe(search, graph, commit, verdict);
+    return search;
+  }
+
+  #observe(commit: CommitId, verdict: Verdict): void {
+    if (this.#search !== undefined && this.#range !== undefined)
+      observe(this.#search, this.#range.graph, commit, verdict);
+  }
+}
+
+/** A commit that is worth a lease; of an audit only the image is wanted. */
+export interface Wanted {
+  readonly commit: CommitId;
+  readonly audit: boolean;
+}
+
+function observe(search: Search, graph: CommitGraph, commit: CommitId, verdict: Verdict): void {
+  const index = graph.indexOf(commit);
+  const reading = READINGS[verdict];
+  if (index !== undefined && reading !== undefined) search.observe(index, reading);
 }
 
 const READINGS: Partial<Record<Verdict, Reading>> = {

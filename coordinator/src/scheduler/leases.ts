@@ -1,8 +1,9 @@
 import { LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
 import { leaseId, type AgentName, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
+import type { BuildForecast } from '../classes/prediction.js';
 import type { JobLease } from './job-leases.js';
-import type { Job } from './job.js';
+import type { Job, Wanted } from './job.js';
 import type { Recorder } from './output.js';
 import type { Timing } from './timing.js';
 
@@ -18,6 +19,8 @@ export interface Lease {
   deadline: number;
   phase: Progress_Phase;
   fraction: number;
+  /** What its task is expected to take, in seconds; 0 when not known. */
+  readonly expectedSeconds: number;
 }
 
 /** A lease with its job, live or withdrawn. */
@@ -46,10 +49,19 @@ export class Leases {
     for (const lease of job.leases.live) this.#watchOver(lease, job.id, now, true);
   }
 
-  grant(job: Job, commit: CommitId, agent: AgentName, now: number): LeaseRef {
+  /** @param forecast what the task is expected to take */
+  grant(
+    job: Job,
+    { commit, audit }: Wanted,
+    agent: AgentName,
+    forecast: BuildForecast,
+    now: number,
+  ): LeaseRef {
     const id = leaseId(this.newId());
     const epoch = ++this.#epoch;
-    this.recorder.record(job, { $case: 'leased', value: { lease: id, epoch, commit, agent } }, now);
+    const expected = { expectedObjects: forecast.objects, expectedSeconds: forecast.seconds };
+    const value = { lease: id, epoch, commit, agent, ...expected, audit };
+    this.recorder.record(job, { $case: 'leased', value }, now);
     const granted = job.leases.get(id);
     if (granted) this.#watchOver(granted, job.id, now, false);
     return { lease: id, epoch };
@@ -110,9 +122,20 @@ export class Leases {
   }
 
   #watchOver(granted: JobLease, job: JobId, now: number, accepted: boolean): void {
-    const { id, epoch, commit, agent } = granted;
+    const { id, epoch, commit, agent, expectedSeconds } = granted;
     const deadline = now + (accepted ? this.timing.leaseMs : this.timing.acceptMs);
     const phase = Progress_Phase.PHASE_UNSPECIFIED;
-    this.live.set(id, { id, epoch, job, commit, agent, accepted, deadline, phase, fraction: 0 });
+    this.live.set(id, {
+      id,
+      epoch,
+      job,
+      commit,
+      agent,
+      accepted,
+      deadline,
+      phase,
+      fraction: 0,
+      expectedSeconds,
+    });
   }
 }

@@ -1,7 +1,7 @@
 import { NewWhen_Kind, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
 import type { Agent } from './agents.js';
-import type { Job } from './job.js';
+import type { Job, Wanted } from './job.js';
 import type { Leases } from './leases.js';
 import type { Recorder } from './output.js';
 import { fairShares } from './shares.js';
@@ -32,7 +32,8 @@ export class Offers {
       const shares = fairShares(claims, slots);
       hungry = hungry.filter((job) => {
         const share = shares.get(job) ?? 0;
-        const given = job.wanted(share).filter((commit) => this.#offer(job, commit, free, now)).length;
+        const trees = [...free.keys()].flatMap((agent) => agent.treesFor(job));
+        const given = job.wanted(share, trees).filter((wanted) => this.#offer(job, wanted, free, now)).length;
         return share === 0 || (given > 0 && given === share);
       });
     }
@@ -51,27 +52,32 @@ export class Offers {
   }
 
   /** Leases a commit to the best free agent; false when there is none for it. */
-  #offer(job: Job, commit: CommitId, free: Map<Agent, number>, now: number): boolean {
+  #offer(job: Job, wanted: Wanted, free: Map<Agent, number>, now: number): boolean {
     const { spec } = job;
+    const { commit, audit } = wanted;
     const { failedOn } = job.evidence.of(commit);
-    const agent = [...free.keys()]
+    const best = [...free.keys()]
       .filter((candidate) => candidate.canDo(spec.test))
       .map((candidate) => ({
         candidate,
         failed: failedOn.includes(candidate.name) ? 1 : 0,
+        forecast: job.forecast(commit, candidate.treesFor(job)),
         distance: distance(job, candidate.lastCommit.get(job.id), commit),
       }))
-      .sort((a, b) => a.failed - b.failed || a.distance - b.distance)[0]?.candidate;
-    if (agent === undefined) return false;
+      .sort(
+        (a, b) => a.failed - b.failed || a.forecast.seconds - b.forecast.seconds || a.distance - b.distance,
+      )[0];
+    if (best === undefined) return false;
+    const { candidate: agent, forecast } = best;
 
     const slots = (free.get(agent) ?? 1) - 1;
     if (slots === 0) free.delete(agent);
     else free.set(agent, slots);
 
-    const lease = this.leases.grant(job, commit, agent.name, now);
+    const lease = this.leases.grant(job, wanted, agent.name, forecast, now);
     agent.lastCommit.set(job.id, commit);
     const { timeoutSeconds, test } = spec;
-    const trials = job.evidence.trialsLeft(commit);
+    const trials = audit ? 0 : job.evidence.trialsLeft(commit);
     this.recorder.ask({
       kind: 'offer',
       agent: agent.name,
@@ -82,8 +88,9 @@ export class Offers {
         trials,
         timeoutSeconds,
         test,
-        knownImages: [],
+        knownImages: audit ? [] : (job.prediction?.knownImages(commit) ?? []),
         fixups: [],
+        audit,
         outputPattern: outputPattern(spec),
       },
     });
@@ -96,7 +103,7 @@ function outputPattern({ newWhen }: JobSpec): string {
   return newWhen?.kind === NewWhen_Kind.KIND_OUTPUT ? newWhen.pattern : '';
 }
 
-/** How far an agent's worktree is from a commit, in commits of the range; an agent without one is farthest. */
+/** How far an agent's last commit is from another, in commits of the range; an agent without one is farthest. */
 function distance(job: Job, from: CommitId | undefined, to: CommitId): number {
   if (from === undefined) return Number.MAX_SAFE_INTEGER;
   // The old end lies just before the range.

@@ -1,12 +1,15 @@
-import type { JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { LeaseRef, Task } from '@kbisect/shared/gen/kbisect/v1/session';
-import type { AgentName, JobId } from '@kbisect/shared/ids';
+import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
+import type { CommitGraph } from '../search/graph.js';
 import type { Fact } from './facts.js';
 import type { Job } from './job.js';
 
 /** What the scheduler asks for; it is done only when the events that came with it are durable. */
 export type Effect =
   | { kind: 'read-range'; job: JobId; spec: JobSpec }
+  | { kind: 'read-changes'; job: JobId; graph: CommitGraph; outside: readonly CommitId[] }
+  | { kind: 'read-record'; job: JobId; record: BlobRef }
   | { kind: 'offer'; agent: AgentName; lease: LeaseRef; task: Task }
   | { kind: 'withdraw'; agent: AgentName; lease: LeaseRef }
   | { kind: 'acknowledge'; agent: AgentName; lease: LeaseRef; seq: number };

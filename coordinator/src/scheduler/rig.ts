@@ -1,6 +1,14 @@
+import type { BuildRecord } from '@kbisect/shared/build-record';
 import { Mode, type JobEvent, type JobSpec, type Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
-import type { Hello, LeaseRef, Task, TaskResult } from '@kbisect/shared/gen/kbisect/v1/session';
+import {
+  BuildResult,
+  type Hello,
+  type LeaseRef,
+  type Task,
+  type TaskResult,
+} from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId, jobId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
+import type { RangeChanges } from '../classes/prediction.js';
 import { RevListParser } from '../search/graph.js';
 import { Farm } from './farm.js';
 import type { Input } from './inputs.js';
@@ -43,6 +51,14 @@ export const FAIL: Outcome = { kind: { $case: 'fail', value: {} } };
 /** What a test agent makes of a task: the outcome of its trials, or another end of the task. */
 export type Answer = Outcome | NonNullable<TaskResult['end']> | 'silence';
 
+/** Kernels for boot tests: the diffs of the range, what each commit's build gives, and what every build consumes. */
+export interface Kernels {
+  readonly changes: RangeChanges;
+  /** The image's name; undefined when the commit does not build, with the fix-ups that it is given. */
+  readonly image: (commit: CommitId, fixups: readonly string[]) => string | undefined;
+  readonly record: BuildRecord;
+}
+
 interface Held {
   agent: AgentName;
   lease: LeaseRef;
@@ -58,6 +74,8 @@ export class Rig {
   /** Every commit that an agent was asked to test, in order. */
   readonly tested: CommitId[] = [];
   readonly effects: Effect[] = [];
+  /** The kernels that boot tests build; without them builds are not told of. */
+  kernels: Kernels | undefined;
   readonly #ranges = new Map<JobId, Range>();
   #ids = 0;
 
@@ -89,6 +107,7 @@ export class Rig {
         capabilities: undefined,
         leases: [],
         protocol: 1,
+        trees: [],
         ...more,
       },
     });
@@ -127,8 +146,11 @@ export class Rig {
     const { agent, lease, task } = held;
     this.send({ kind: 'accept', agent, lease });
     if ('kind' in answer) {
-      for (let seq = 0; seq < task.trials; seq++) {
-        const { commit } = task;
+      const { commit } = task;
+      const first = this.kernels === undefined ? 0 : 1;
+      const isBuilt = this.kernels === undefined || this.#build(held, this.kernels);
+      const end = isBuilt ? first + task.trials : first;
+      for (let seq = first; seq < end; seq++) {
         const result = {
           lease,
           seq,
@@ -144,7 +166,7 @@ export class Rig {
       this.send({
         kind: 'task',
         agent,
-        result: { lease, seq: task.trials, end: { $case: 'done', value: {} } },
+        result: { lease, seq: end, end: { $case: 'done', value: {} } },
       });
     } else {
       this.send({ kind: 'task', agent, result: { lease, seq: 0, end: answer } });
@@ -158,6 +180,24 @@ export class Rig {
       const n = pick(this.held.length);
       this.answer(n, oracle(commitId(this.held[n]?.task.commit ?? '')));
     }
+  }
+
+  /** Tells of a build as an agent does; says whether there is an image. */
+  #build({ agent, lease, task }: Held, { image, record }: Kernels): boolean {
+    const known = task.knownImages.find(({ config }) => config === '');
+    const name = known?.image?.digest ?? image(commitId(task.commit), task.fixups);
+    const result = BuildResult.fromPartial({
+      lease,
+      commit: task.commit,
+      recipe: 'recipe',
+      cached: known !== undefined,
+      equalTo: known?.commit,
+      ...(name === undefined
+        ? { failure: 'a.c:1: error', failureSignature: 'a.c: error' }
+        : { image: { digest: name }, record: { digest: `record of ${record.config}` } }),
+    });
+    this.send({ kind: 'build', agent, result });
+    return name !== undefined;
   }
 
   #newFarm(): Farm {
@@ -180,6 +220,14 @@ export class Rig {
         case 'withdraw': {
           const n = this.held.findIndex(({ lease }) => lease.lease === effect.lease.lease);
           if (n >= 0) this.held.splice(n, 1);
+          break;
+        }
+        case 'read-changes':
+          this.send({ kind: 'changes', job: effect.job, changes: this.kernels?.changes });
+          break;
+        case 'read-record': {
+          const { job, record } = effect;
+          this.send({ kind: 'record', job, digest: record.digest, record: this.kernels?.record });
           break;
         }
         case 'acknowledge':

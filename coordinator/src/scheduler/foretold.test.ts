@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { BuildRecord } from '@kbisect/shared/build-record';
+import { BootTest, JobState, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { CommitId } from '@kbisect/shared/ids';
+import { ChangesParser } from '../classes/changes.js';
+import { MentionsParser } from '../classes/mentions.js';
+import type { RangeChanges } from '../classes/prediction.js';
+import { commit, FAIL, PASS, Rig, straightRange, straightSpec } from './rig.js';
+
+const CONSUMED = 'kernel/a.c';
+/** A file that builds read and records do not name. */
+const HIDDEN = 'kernel/hidden.c';
+const DOCS = 'README';
+
+/** A straight history of commits 1, 2, ..., each of which changes one file. */
+function history(paths: readonly string[]): RangeChanges {
+  const { graph } = straightRange(paths.length);
+  const parser = new ChangesParser(graph, [commit(0)]);
+  const versions = new Map<string, number>();
+  paths.forEach((path, index) => {
+    const before = versions.get(path) ?? 1;
+    versions.set(path, before + 1);
+    const blob = (version: number) => `${version.toString(16).padStart(11, '0')}${'0'.repeat(29)}`;
+    const entry = `:100644 100644 ${blob(before)} ${blob(before + 1)} M\0${path}\0`;
+    parser.push(Buffer.from(`${commit(index + 1)}\0${entry}`));
+  });
+  const changes = parser.end();
+  return { changes, mentions: new MentionsParser(changes.names).end() };
+}
+
+const record: BuildRecord = {
+  version: 1,
+  files: [CONSUMED],
+  makefiles: [],
+  kconfig: [],
+  tools: [],
+  objects: [{ path: 'kernel/a.o', needs: [0] }],
+  directories: [],
+  includePlaces: [],
+  includeNames: [],
+  absent: [],
+  config: 'c'.repeat(64),
+  seconds: 100,
+  compiled: 1,
+};
+
+const numberOf = (id: CommitId) => parseInt(id, 16) - 1;
+
+/** A rig in which commit n's image is told by what the commits up to it have changed of all but the documentation. */
+function rigOf(paths: readonly string[], agents = 2): Rig {
+  const rig = new Rig();
+  const image = (id: CommitId) =>
+    `image ${paths.slice(0, numberOf(id)).filter((path) => path !== DOCS).length}`;
+  rig.kernels = { changes: history(paths), image, record };
+  for (let n = 0; n < agents; n++)
+    rig.hello(`agent${n}`, { capabilities: Capabilities.fromPartial({ arches: ['x86_64'] }) });
+  return rig;
+}
+
+function spec(size: number, more: Partial<JobSpec> = {}): JobSpec {
+  return straightSpec(size, {
+    test: { $case: 'boot', value: BootTest.fromPartial({ arch: 'x86_64' }) },
+    ...more,
+  });
+}
+
+/** New from the culprit on. */
+const newFrom = (culprit: number) => (id: CommitId) => (numberOf(id) >= culprit ? FAIL : PASS);
+
+/** Commits of which an agent was asked for a build that nothing made needless. */
+function built(rig: Rig): Set<number> {
+  const facts = [...rig.journal.values()]
+    .flat()
+    .flatMap(({ fact }) => (fact?.$case === 'built' ? [fact.value] : []));
+  return new Set(facts.filter(({ cached }) => !cached).map(({ commit: id }) => numberOf(id as CommitId)));
+}
+
+describe('a job whose builds are foretold', () => {
+  it('finds the commit that made the difference, and builds each image once', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(CONSUMED, DOCS, DOCS, DOCS), { minLength: 1, maxLength: 80 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 4 }),
+        fc.infiniteStream(fc.nat()),
+        (paths, pick, agents, turns) => {
+          const relevant = paths.flatMap((path, index) => (path === CONSUMED ? [index + 1] : []));
+          fc.pre(relevant.length > 0);
+          const culprit = relevant[pick % relevant.length]!;
+          const rig = rigOf(paths, agents);
+          const job = rig.submit('job', spec(paths.length), straightRange(paths.length));
+          rig.run(newFrom(culprit), (n) => Number(turns.next().value) % n);
+          expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(culprit) });
+          // Both ends are built before anything is known of the images.
+          expect(built(rig).size).toBeLessThanOrEqual(relevant.length + 2);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('comes to the same end when the coordinator is killed anywhere', () => {
+    const paths = Array.from({ length: 60 }, (_, n) => (n % 7 === 3 ? CONSUMED : DOCS));
+    fc.assert(
+      fc.property(fc.constantFrom(4, 11, 25, 53), fc.infiniteStream(fc.nat(2)), (culprit, chances) => {
+        const rig = rigOf(paths, 1);
+        rig.submit('job', spec(60), straightRange(60));
+        rig.run((tested) => {
+          if (chances.next().value === 0) {
+            rig.restart();
+            const leases = rig.held.map((held) => held.lease);
+            rig.hello('agent0', { leases, capabilities: Capabilities.fromPartial({ arches: ['x86_64'] }) });
+          }
+          return newFrom(culprit)(tested);
+        });
+        expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(culprit) });
+        const collapsed = rig.journal
+          .get(rig.job('job').id)!
+          .flatMap(({ fact }) => (fact?.$case === 'collapsed' ? [fact.value] : []));
+        expect(collapsed).toEqual([{ classes: 10, commits: 61 }]);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('takes images that an earlier job has built, and builds nothing for the same question', () => {
+    const paths = Array.from({ length: 40 }, (_, n) => (n % 4 === 0 ? CONSUMED : DOCS));
+    const rig = rigOf(paths, 1);
+    rig.submit('one', spec(40), straightRange(40));
+    rig.run(newFrom(21));
+    const before = built(rig);
+    rig.submit('two', spec(40), straightRange(40));
+    rig.run(newFrom(21));
+    expect(rig.job('two').culprit).toBe(commit(21));
+    expect([...built(rig)]).toEqual([...before]);
+  });
+
+  it('mends itself when an audit shows a prediction to be wrong, and finds the culprit all the same', () => {
+    const paths = Array.from({ length: 30 }, (_, n) => (n === 5 ? CONSUMED : n === 17 ? HIDDEN : DOCS));
+    const rig = rigOf(paths, 1);
+    const job = rig.submit('job', spec(30, { audit: 1 }), straightRange(30));
+    rig.run(newFrom(18));
+    expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(18) });
+    const facts = rig.journal.get(job.id)!.map(({ fact }) => fact?.$case);
+    expect(facts.filter((kind) => kind === 'refuted')).toHaveLength(1);
+    expect(job.audited).toEqual({ done: 28, refuted: 1 });
+  });
+
+  it('builds all commits of an audit, and finds no prediction wrong that is right', () => {
+    const paths = Array.from({ length: 12 }, (_, n) => (n === 5 ? CONSUMED : DOCS));
+    const rig = rigOf(paths, 3);
+    const job = rig.submit('job', spec(12, { audit: 1 }), straightRange(12));
+    rig.run(newFrom(6));
+    expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(6) });
+    expect(built(rig).size).toBe(13);
+    expect(job.audited).toEqual({ done: 11, refuted: 0 });
+  });
+});
