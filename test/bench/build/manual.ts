@@ -1,11 +1,11 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { archOf } from '@kbisect/agent/boot/arch';
 import { probeAccelerator } from '@kbisect/agent/boot/probe';
 import { MINIMAL_PROFILE } from '@kbisect/agent/build/configure';
-import { packInitramfs } from '@kbisect/agent/initramfs/pack';
+import { clone } from '../../../deploy/dist/demo/debian-linux.js';
 import { Git } from '@kbisect/shared/git';
-import { runText } from '@kbisect/shared/process';
+import { run, runText } from '@kbisect/shared/process';
 import { manualStep, type ManualSettings } from './manual-step.js';
 import type { Question } from './question.js';
 
@@ -78,12 +78,27 @@ async function prepare(
   const config = join(directory, 'config');
   await writeFile(config, await readFile(join(tree, '.config')));
   const initramfs = join(directory, 'initramfs');
-  const { reproducer } = question;
-  const kind = reproducer.endsWith('.c') ? 'c' : 'shell';
-  const packed = { kind, entry: basename(reproducer), directory: dirname(reproducer) } as const;
-  await packInitramfs(packed, directory, initramfs, new AbortController().signal);
+  await packInit(question.reproducer, directory, initramfs);
   const accelerator = (await probeAccelerator(archOf('x86_64')!, new AbortController().signal)) ?? 'tcg';
   const settings = { tree, config, initramfs, accelerator, log: join(directory, 'steps') };
   await writeFile(join(directory, 'settings.json'), JSON.stringify(settings));
   return { settings, git };
+}
+
+/** An initramfs whose init is the reproducer with a `main`. */
+async function packInit(reproducer: string, directory: string, path: string): Promise<void> {
+  const root = join(directory, 'root');
+  await mkdir(join(root, 'dev'), { recursive: true });
+  const sources = [join(clone, 'test/bench/build/init.c'), reproducer];
+  await runText({ program: 'gcc', args: ['-static', '-o', join(root, 'init'), ...sources] });
+  const console = { program: 'mknod', args: ['-m', '600', join(root, 'dev/console'), 'c', '5', '1'] };
+  await runText(console);
+  const names = 'dev\ndev/console\ninit\n';
+  const archive = await run({
+    program: 'cpio',
+    args: ['-o', '-H', 'newc', '--quiet'],
+    cwd: root,
+    input: names,
+  });
+  await writeFile(path, archive.stdout);
 }
