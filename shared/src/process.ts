@@ -11,6 +11,8 @@ export interface Command {
   readonly cwd?: string;
   /** The whole environment; default: this process's own. */
   readonly env?: NodeJS.ProcessEnv;
+  /** Options of setpriv that take privileges from the program; default: it keeps this process's. */
+  readonly privileges?: readonly string[];
   /** Written to standard input, which is then closed; default: no input. */
   readonly input?: string | Uint8Array | Readable;
   /** Kills the whole process group when aborted. */
@@ -54,10 +56,11 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL
  * process dies, however it dies, the kernel kills the program (setpriv --pdeathsig) and a reaper the rest of its group.
  */
 export function startProcess(
-  command: Pick<Command, 'program' | 'args' | 'cwd' | 'env'>,
-  stdio: ('pipe' | 'ignore' | 'inherit')[],
+  command: Pick<Command, 'program' | 'args' | 'cwd' | 'env' | 'privileges'>,
+  stdio: ('pipe' | 'ignore' | 'inherit' | number)[],
 ): ChildProcess {
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', command.program, ...command.args], {
+  const options = [...(command.privileges ?? []), '--pdeathsig', 'KILL'];
+  const child = spawn('setpriv', [...options, '--', command.program, ...command.args], {
     cwd: command.cwd,
     env: command.env ?? process.env,
     stdio,

@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { archOf } from '@kbisect/agent/boot/arch';
+import { SMALL_MACHINE } from '@kbisect/agent/boot/machine';
 import { boot } from '@kbisect/agent/boot/qemu';
 import { configure } from '@kbisect/agent/build/configure';
 import { buildKernel } from '@kbisect/agent/build/kbuild';
@@ -69,9 +70,9 @@ export class TinyGuest {
     const consolePath = join(this.directory, 'console');
     const { outcome } = await boot({
       arch,
-      image,
-      initramfs,
       accelerator: 'tcg',
+      machine: SMALL_MACHINE,
+      files: { image, initramfs },
       timeoutSeconds: more.timeoutSeconds ?? 30,
       ...(more.bootSeconds === undefined ? {} : { bootSeconds: more.bootSeconds }),
       nonce: more.nonce ?? 'n0nce',

@@ -47,7 +47,6 @@ describe('a console', () => {
     },
     { what: 'a guest that never came up', lines: [], end: 'timed-out', kind: 'hang' },
     { what: 'a guest that reboots by itself', lines: [ready], end: 'exited', kind: 'crash' },
-    { what: 'a console that floods', lines: [ready, 'x', 'x'], end: 'flooded', kind: 'hang' },
     {
       what: 'a panic in the test',
       lines: [ready, k('Kernel panic - not syncing: sysrq triggered crash')],

@@ -9,22 +9,25 @@ export type BootEnd =
   /** QEMU ended before the harness had said its last word. */
   | 'exited'
   /** The time was over. */
-  | 'timed-out'
-  /** The console was longer than any test needs. */
-  | 'flooded';
+  | 'timed-out';
 
 /**
  * What a boot's console and end mean. A crash outweighs what the harness said, before and after it: a kernel that has
  * oopsed can say anything. A guest that ends without a word or a crash has rebooted by itself. What the kernel complained
  * of and went on stands beside the outcome.
+ * @param dump where a guest that hangs was, as far as it could be asked
  */
-export function outcomeOf(end: BootEnd, facts: ConsoleFacts): Outcome {
+export function outcomeOf(end: BootEnd, facts: ConsoleFacts, dump?: string): Outcome {
   const signatures = facts.warnings.map(({ signature }) => signature);
-  const kind = kindOf(end, facts);
+  const kind = kindOf(end, facts, dump);
   return signatures.length === 0 ? { kind } : { kind, warnings: { signatures } };
 }
 
-function kindOf(end: BootEnd, { marker, crash, lastLines }: ConsoleFacts): Outcome['kind'] {
+function kindOf(
+  end: BootEnd,
+  { marker, crash, lastLines }: ConsoleFacts,
+  dump: string | undefined,
+): Outcome['kind'] {
   if (crash !== undefined) return { $case: 'crash', value: crashOf(crash) };
   switch (marker?.kind) {
     case 'pass':
@@ -48,8 +51,7 @@ function kindOf(end: BootEnd, { marker, crash, lastLines }: ConsoleFacts): Outco
     }
     case 'spoken':
     case 'timed-out':
-    case 'flooded':
-      return { $case: 'hang', value: { lastLines } };
+      return { $case: 'hang', value: { lastLines, ...(dump === undefined ? {} : { dump }) } };
   }
 }
 

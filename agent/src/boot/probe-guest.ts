@@ -52,7 +52,7 @@ export const PROBE_GUESTS: Readonly<Record<string, ProbeGuest>> = {
     bytes: bootSector(),
     boot: (path) => [
       ...['-device', 'isa-debug-exit,iobase=0x501,iosize=1'],
-      ...['-drive', `file=${path},format=raw,if=floppy`],
+      ...['-drive', `file=${path},format=raw,if=floppy,readonly=on`],
     ],
   },
   arm64: { bytes: Buffer.from(ARM64_CODE, 'hex'), boot: (path) => ['-kernel', path] },

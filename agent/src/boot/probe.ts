@@ -1,9 +1,10 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '@kbisect/shared/process';
 import { cpuArguments, type Accelerator, type Arch } from './arch.js';
 import { PROBE_GUESTS } from './probe-guest.js';
+import { withoutPrivileges } from './privileges.js';
 
 /** A guest that works answers within milliseconds. */
 const PROBE_MS = 4000;
@@ -16,6 +17,7 @@ export async function guestRuns(arch: Arch, accelerator: Accelerator, signal: Ab
   try {
     const path = join(directory, 'guest');
     await writeFile(path, guest.bytes);
+    await chmod(directory, 0o755);
     const done = await run({
       program: arch.qemu,
       args: [
@@ -24,6 +26,8 @@ export async function guestRuns(arch: Arch, accelerator: Accelerator, signal: Ab
         ...cpuArguments(arch, accelerator),
         ...guest.boot(path),
       ],
+      // As the guests of trials run: an accelerator that only root may use is none.
+      privileges: await withoutPrivileges(),
       signal,
       timeoutMs: PROBE_MS,
     });

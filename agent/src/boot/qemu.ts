@@ -1,16 +1,24 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { open, type FileHandle } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { KbisectError } from '@kbisect/shared/errors';
+import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
 import { killGroup, startProcess } from '@kbisect/shared/process';
-import { RDINIT } from '../initramfs/trial.js';
-import { cpuArguments, type Accelerator, type Arch } from './arch.js';
+import type { Accelerator, Arch } from './arch.js';
+import { BoundedFile } from './bounded-file.js';
 import { ConsoleReader } from './console.js';
+import { dumpHang } from './hang-dump.js';
+import { LiveConsole } from './live-console.js';
+import { commandLine, machineArguments, SERIAL, type GuestFiles, type Machine } from './machine.js';
+import { Monitor, monitorArguments } from './monitor.js';
 import { outcomeOf, type BootEnd } from './outcome.js';
+import { withoutPrivileges } from './privileges.js';
+import { TimeLimit } from './time-limit.js';
+import type { Resolve } from './trace.js';
 
-const MAX_CONSOLE = 16 * 1024 * 1024;
+/** Kept of a console: so much of its beginning, and of its end. */
+const HALF_CONSOLE = 8 * 1024 * 1024;
 /** After the harness's last word a guest ends itself at once, or panics; then it is ended. */
 const GRACE_MS = 1500;
 /** What the guest gets for booting unless the request says otherwise. */
@@ -18,85 +26,84 @@ const BOOT_SECONDS = 60;
 
 export interface BootRequest {
   readonly arch: Arch;
-  /** Paths of the kernel image and of the trial's initramfs. */
-  readonly image: string;
-  readonly initramfs: string;
   readonly accelerator: Accelerator;
+  readonly machine: Machine;
+  /** Paths. */
+  readonly files: GuestFiles;
   /** For the test in the guest. */
   readonly timeoutSeconds: number;
   /** For booting, besides. */
   readonly bootSeconds?: number;
+  /** What a boot of this test usually takes, such as the old end's; undefined when nothing is known. */
+  readonly usualSeconds?: number;
   /** Marks the harness's lines in this boot, as its initramfs has it; letters and digits. */
   readonly nonce: string;
   /** File that takes the console. */
   readonly consolePath: string;
+  /** Names addresses, for a kernel that prints no names. */
+  readonly resolve?: Resolve;
   readonly signal: AbortSignal;
   readonly onConsole: (chunk: Buffer) => void;
 }
 
-/** The arguments of QEMU for a boot: a machine with a serial port, and nothing that leads out of it. */
-export function qemuArguments(request: Omit<BootRequest, 'consolePath' | 'signal' | 'onConsole'>): string[] {
-  const { arch, image, initramfs, accelerator } = request;
-  const append = `console=${arch.console} panic=-1 oops=panic rdinit=${RDINIT}`;
-  return [
-    ...[
-      '-nodefaults',
-      '-no-user-config',
-      '-no-reboot',
-      '-display',
-      'none',
-      '-serial',
-      'stdio',
-      '-nic',
-      'none',
-    ],
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ...['-machine', arch.machine, ...cpuArguments(arch, accelerator)],
-    ...['-accel', accelerator, '-m', '256M', '-kernel', image, '-initrd', initramfs, '-append', append],
-  ];
+/** What came of a boot. */
+export interface Booted {
+  readonly outcome: Outcome;
+  readonly seconds: number;
+  /** QEMU's arguments, for the evidence; the guest's files are named by their numbers as descriptors. */
+  readonly command: readonly string[];
 }
 
+/** Descriptors that QEMU inherits. */
+const MONITOR_FD = 3;
+const FIRST_FILE_FD = 4;
+
 /**
- * Boots an image and says what came of it. The machine is ended when the harness has had its last word, when the time is
- * over, or when its console floods.
+ * Boots an image and says what came of it. The machine is ended when the harness has had its last word, and when its time is
+ * over; a guest that hangs is asked before where it is.
  * @throws KbisectError `cancelled`; `command-failed` with QEMU's words when it cannot start
  */
-export async function boot(request: BootRequest): Promise<{ outcome: Outcome; seconds: number }> {
-  const { arch, timeoutSeconds, nonce, consolePath, signal, onConsole } = request;
+export async function boot(request: BootRequest): Promise<Booted> {
+  const { arch, timeoutSeconds, usualSeconds, nonce, signal } = request;
+  const resolve = request.resolve ?? (() => undefined);
   signal.throwIfAborted();
   const started = performance.now();
-  const child = startProcess({ program: arch.qemu, args: qemuArguments(request) }, [
-    'ignore',
-    'pipe',
-    'pipe',
+  const elapsed = () => performance.now() - started;
+  const handles = await openFiles(request.files);
+  const command = qemuArguments(request);
+  const child = startProcess({ program: arch.qemu, args: command, privileges: await withoutPrivileges() }, [
+    ...(['pipe', 'pipe', 'pipe', 'pipe'] as const),
+    ...handles.map(({ fd }) => fd),
   ]);
   const closed = once(child, 'close') as Promise<[number | null]>;
   const stop = () => killGroup(child);
   signal.addEventListener('abort', stop, { once: true });
+  const monitor = new Monitor(child.stdio[MONITOR_FD] as Duplex);
+  // A guest that is gone takes no sysrq.
+  child.stdin?.on('error', () => undefined);
 
   const reader = new ConsoleReader(nonce);
-  const file = createWriteStream(consolePath);
+  const file = new BoundedFile(request.consolePath, HALF_CONSOLE);
+  const live = new LiveConsole(request.onConsole);
+  const longest = ((request.bootSeconds ?? BOOT_SECONDS) + timeoutSeconds) * 1000;
+  const limit = new TimeLimit(longest, usualSeconds === undefined ? undefined : usualSeconds * 1000);
+  const over = new AbortController();
   let size = 0;
   let words = '';
   let end: BootEnd = 'exited';
-  const stopAs = (how: BootEnd) => {
-    end = how;
-    stop();
-  };
-  const limit = setTimeout(
-    () => stopAs('timed-out'),
-    ((request.bootSeconds ?? BOOT_SECONDS) + timeoutSeconds) * 1000,
-  );
-  const over = new AbortController();
+  let dump: string | undefined;
+  let afterwards = '';
+
   child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString('utf8')).slice(-4096)));
   child.stdout?.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > MAX_CONSOLE) {
-      stopAs(reader.over ? 'spoken' : 'flooded');
+    file.write(chunk);
+    live.take(chunk, elapsed());
+    if (end === 'timed-out') {
+      afterwards = (afterwards + chunk.toString('latin1')).slice(0, 64 * 1024);
       return;
     }
-    file.write(chunk);
-    onConsole(chunk);
+    limit.alive(elapsed());
     const before = reader.over;
     reader.take(chunk);
     if (reader.over && !before) {
@@ -104,9 +111,20 @@ export async function boot(request: BootRequest): Promise<{ outcome: Outcome; se
       void delay(GRACE_MS, undefined, { signal: over.signal }).then(stop, () => undefined);
     }
   });
+  const watch = async () => {
+    while (elapsed() < limit.at && !reader.over)
+      await delay(limit.at - elapsed(), undefined, { signal: over.signal });
+    if (reader.over) return;
+    end = 'timed-out';
+    if (child.stdin) dump = await dumpHang({ monitor, serial: child.stdin, said: () => afterwards, resolve });
+    stop();
+  };
+  const watched = watch().catch(() => undefined);
 
   try {
     const [status] = await closed;
+    over.abort();
+    await watched;
     if (signal.aborted) throw new KbisectError('cancelled', 'the boot was cancelled');
     if (status !== null && status !== 0 && size === 0) {
       throw new KbisectError(
@@ -114,13 +132,47 @@ export async function boot(request: BootRequest): Promise<{ outcome: Outcome; se
         `${arch.qemu} cannot start (status ${status}): ${words.trim()}`,
       );
     }
-    return { outcome: outcomeOf(end, reader.facts()), seconds: (performance.now() - started) / 1000 };
+    return { outcome: outcomeOf(end, reader.facts(resolve), dump), seconds: elapsed() / 1000, command };
   } finally {
-    clearTimeout(limit);
     over.abort();
     signal.removeEventListener('abort', stop);
     stop();
-    file.end();
-    await finished(file);
+    await file.end();
+    for (const handle of handles) await handle.close();
+  }
+}
+
+/** The arguments of QEMU for a boot, which opens its files by the descriptors that it inherits. */
+export function qemuArguments({
+  arch,
+  accelerator,
+  machine,
+  files,
+}: Pick<BootRequest, 'arch' | 'accelerator' | 'machine' | 'files'>): string[] {
+  const name = (n: number) => `/proc/self/fd/${FIRST_FILE_FD + n}`;
+  const disk = files.disk && { path: name(2), format: files.disk.format };
+  const inherited = { image: name(0), initramfs: name(1), ...(disk === undefined ? {} : { disk }) };
+  const append = commandLine(arch, machine);
+  return [
+    ...SERIAL,
+    ...monitorArguments(MONITOR_FD),
+    ...machineArguments(arch, accelerator, machine, inherited, append),
+  ];
+}
+
+/** The guest's files, opened here: QEMU runs as a user who may not look into the agent's directory. */
+async function openFiles({ image, initramfs, disk }: GuestFiles): Promise<FileHandle[]> {
+  const handles: FileHandle[] = [];
+  try {
+    for (const path of [image, initramfs, ...(disk === undefined ? [] : [disk.path])]) {
+      const handle = await open(path);
+      handles.push(handle);
+      // QEMU opens the descriptor's file anew, as itself.
+      if (process.getuid?.() === 0) await handle.chmod(0o644);
+    }
+    return handles;
+  } catch (error) {
+    for (const handle of handles) await handle.close();
+    throw new KbisectError('command-failed', `a file of the guest cannot be opened: ${messageOf(error)}`);
   }
 }

@@ -1,16 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId } from '@kbisect/shared/ids';
-import { writeTrialInitramfs } from '../initramfs/trial.js';
 import { archOf, type Accelerator } from '../boot/arch.js';
-import { boot } from '../boot/qemu.js';
 import type { Report, TaskEnd } from '../session/session.js';
 import { buildOrFetchImage } from './image.js';
 import { packOrFetchInitramfs } from './initramfs.js';
 import type { Slot } from './slot.js';
+import { runTrials } from './trials.js';
 
 /** What a slot needs to build and boot. */
 export interface BootMeans {
@@ -48,38 +45,7 @@ export async function bootTask(
     report.result({ $case: 'build', value: { commit, image: image?.blob, ...rest } });
     if (image === undefined) return { $case: 'done', value: {} };
 
-    for (let trial = 0; trial < task.trials; trial++) {
-      report.progress(Progress_Phase.PHASE_BOOT, trial / task.trials);
-      const consolePath = join(means.slot.directory, 'console');
-      const trialInitramfs = join(means.slot.directory, 'trial-initramfs');
-      const nonce = randomBytes(16).toString('hex');
-      await writeTrialInitramfs(
-        [initramfs.path],
-        {
-          nonce,
-          timeoutSeconds: task.timeoutSeconds,
-          repeat: Math.max(1, test.repeat),
-          needs: test.needs,
-          modules: [],
-          onDisk: test.disk !== undefined,
-        },
-        trialInitramfs,
-      );
-      const { outcome, seconds: took } = await boot({
-        arch,
-        image: image.path,
-        initramfs: trialInitramfs,
-        accelerator,
-        timeoutSeconds: task.timeoutSeconds,
-        nonce,
-        consolePath,
-        signal,
-        onConsole: (chunk) => report.console(chunk),
-      });
-      const console = await means.slot.artifacts.upload(consolePath, signal);
-      const digests = { image: image.blob.digest, initramfs: initramfs.blob.digest };
-      report.result({ $case: 'trial', value: { commit, outcome, console, seconds: took, ...digests } });
-    }
+    await runTrials(task, test, { arch, accelerator, image, initramfs }, means.slot, report, signal);
     return { $case: 'done', value: {} };
   } catch (error) {
     if (error instanceof KbisectError && error.code === 'invalid-argument') {

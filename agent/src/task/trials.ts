@@ -1,0 +1,132 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Progress_Phase, type Task, type TrialResult } from '@kbisect/shared/gen/kbisect/v1/session';
+import { checkQemuArgs } from '@kbisect/shared/qemu-args';
+import type { Accelerator, Arch } from '../boot/arch.js';
+import { SMALL_MACHINE, type Machine } from '../boot/machine.js';
+import { boot, type BootRequest } from '../boot/qemu.js';
+import { writeTrialInitramfs } from '../initramfs/trial.js';
+import type { Report } from '../session/session.js';
+import type { CachedFile } from './initramfs.js';
+import type { Slot } from './slot.js';
+
+/** What the trials of a task boot. */
+export interface Guest {
+  readonly arch: Arch;
+  readonly accelerator: Accelerator;
+  readonly image: CachedFile;
+  readonly initramfs: CachedFile;
+  readonly resolve?: BootRequest['resolve'];
+}
+
+/**
+ * Boots a guest as often as the task asks, several side by side where there are processors for them, and reports each trial
+ * as it ends.
+ * @throws KbisectError `invalid-argument` for arguments of QEMU that may reach the host; whatever is wrong with this machine
+ */
+export async function runTrials(
+  task: Task,
+  test: BootTest,
+  guest: Guest,
+  slot: Slot,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
+  const machine = machineOf(test);
+  let next = 0;
+  let done = 0;
+  report.progress(Progress_Phase.PHASE_BOOT, 0);
+  // The others end with the first that fails.
+  const failed = new AbortController();
+  const either = AbortSignal.any([signal, failed.signal]);
+  const worker = async () => {
+    while (next < task.trials) {
+      const place = join(slot.directory, `trial${next++}`);
+      const trial = await oneTrial(task, test, guest, machine, place, slot, report, either);
+      report.result({ $case: 'trial', value: trial });
+      report.progress(Progress_Phase.PHASE_BOOT, ++done / task.trials);
+    }
+  };
+  const workers = Array.from({ length: sideBySide(machine, task.trials) }, async () => {
+    try {
+      await worker();
+    } catch (error) {
+      failed.abort();
+      throw error;
+    }
+  });
+  const ends = await Promise.allSettled(workers);
+  const trouble = ends.find((end) => end.status === 'rejected');
+  if (trouble !== undefined) throw trouble.reason;
+}
+
+/** One boot in a directory of its own, its console in the cache. */
+async function oneTrial(
+  task: Task,
+  test: BootTest,
+  guest: Guest,
+  machine: Machine,
+  directory: string,
+  slot: Slot,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Omit<TrialResult, 'lease' | 'seq'>> {
+  await mkdir(directory, { recursive: true });
+  try {
+    const nonce = randomBytes(16).toString('hex');
+    const settings = {
+      nonce,
+      timeoutSeconds: task.timeoutSeconds,
+      repeat: Math.max(1, test.repeat),
+      needs: test.needs,
+      modules: [],
+      onDisk: test.disk !== undefined,
+    };
+    const initramfs = join(directory, 'initramfs');
+    await writeTrialInitramfs([guest.initramfs.path], settings, initramfs);
+    const consolePath = join(directory, 'console');
+    const { outcome, seconds, command } = await boot({
+      arch: guest.arch,
+      accelerator: guest.accelerator,
+      machine,
+      files: { image: guest.image.path, initramfs },
+      timeoutSeconds: task.timeoutSeconds,
+      ...(task.usualSeconds === undefined ? {} : { usualSeconds: task.usualSeconds }),
+      nonce,
+      consolePath,
+      ...(guest.resolve === undefined ? {} : { resolve: guest.resolve }),
+      signal,
+      onConsole: (chunk) => report.console(chunk),
+    });
+    return {
+      commit: task.commit,
+      outcome,
+      console: await slot.artifacts.upload(consolePath, signal),
+      seconds,
+      image: guest.image.blob.digest,
+      initramfs: guest.initramfs.blob.digest,
+      machine: { accelerator: guest.accelerator, arguments: [guest.arch.qemu, ...command] },
+    };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function machineOf(test: BootTest): Machine {
+  checkQemuArgs(test.qemuArgs);
+  return {
+    memoryMib: test.memoryMib || SMALL_MACHINE.memoryMib,
+    smp: test.smp || SMALL_MACHINE.smp,
+    qemuArgs: test.qemuArgs,
+    append: test.append,
+    userNetwork: test.userNetwork,
+  };
+}
+
+/** So many boots of a machine this host runs at once without that one slows the other. */
+function sideBySide({ smp }: Machine, trials: number): number {
+  return Math.max(1, Math.min(trials, Math.floor(availableParallelism() / smp)));
+}
