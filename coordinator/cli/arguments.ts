@@ -23,6 +23,16 @@ export function bytes(text: string): number {
   }
 }
 
+/** Takes an amount of memory, `512M` or `2G`, and gives MiB. */
+export function mebibytes(text: string): number {
+  const [, digits = '', unit = 'M'] = /^(\d{1,7})([MG])?$/.exec(text) ?? [];
+  const size = Number(digits) * (unit === 'G' ? 1024 : 1);
+  if (!(size >= 16 && size <= 1 << 20)) {
+    throw new InvalidArgumentError('It must be an amount like 512M or 2G, from 16M to 1024G.');
+  }
+  return size;
+}
+
 /** Takes `host:port`; IPv6 hosts in brackets. */
 export function address(text: string): string {
   const port = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(text)?.[1];

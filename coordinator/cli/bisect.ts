@@ -12,13 +12,15 @@ import { follow } from './follow.js';
 import { interruption } from './interruption.js';
 import { pushEnds, resolveEnds, type ResolvedEnds } from './local-repository.js';
 import { printable } from './printable.js';
-import type { Upload } from './reproducer.js';
+import { newWhenOf } from './new-when.js';
 import { isRemote } from './repository-url.js';
 import { testOf, type TestOptions } from './test-spec.js';
+import type { Upload } from './user-file.js';
 import { withFarmOfOwn } from './farm-of-own.js';
 
 export interface BisectOptions extends EndOptions, TestOptions {
   readonly repo: string;
+  readonly newWhen?: string;
   readonly firstParent?: boolean;
   readonly pathspec?: readonly string[];
   readonly runs: number;
@@ -106,7 +108,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     timeoutSeconds: options.timeout ?? 0, // the coordinator knows what suits the test
     test,
     title: titleOf(options, ends),
-    newWhen: undefined,
+    newWhen: newWhenOf(options.newWhen),
   };
   if (isRemote(options.repo)) {
     return {
@@ -127,19 +129,19 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
 }
 
 /** The job in one line, for lists. */
-function titleOf({ repo, reproducer, run }: BisectOptions, ends: Ends): string {
+function titleOf({ repo, reproducer, initramfs, run }: BisectOptions, ends: Ends): string {
   const name = basename(isRemote(repo) ? repo : resolve(repo)).replace(/\.git$/, '');
-  const test = reproducer === undefined ? (run ?? '') : basename(reproducer);
+  const test = run ?? basename(reproducer?.[0] ?? initramfs ?? '');
   return printable(`${name} ${ends.olds.join(' ')}..${ends.new}: ${test}`).slice(0, 200);
 }
 
 /** Brings the job's files and commits to the coordinator, then the job. */
 async function submit(connection: Connection, order: Order, signal: AbortSignal): Promise<string> {
   const { farm } = connection;
-  const blobs = new Map(order.uploads.map(({ named, bytes }) => [named.blob?.digest, { named, bytes }]));
-  for (const { named, bytes } of blobs.values()) {
+  const blobs = new Map(order.uploads.map((upload) => [upload.named.blob.digest, upload]));
+  for (const upload of blobs.values()) {
     signal.throwIfAborted();
-    if (named.blob) await uploadBlob(connection, named.blob, bytes);
+    await uploadBlob(connection, upload);
   }
   if (order.local) {
     const { gitUrl } = await connection.call<GetInfoResponse>((...rest) => farm.getInfo({}, ...rest));

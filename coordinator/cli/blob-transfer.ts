@@ -5,6 +5,7 @@ import type { WriteRequest, WriteResponse } from '@kbisect/shared/gen/google/byt
 import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import { fromStatus } from '@kbisect/shared/status';
 import type { Connection } from './connection.js';
+import { piecesOf, type Upload } from './user-file.js';
 
 const CHUNK = 256 * 1024;
 
@@ -12,7 +13,8 @@ const CHUNK = 256 * 1024;
  * Brings a blob to the coordinator; one that it has already is not sent whole.
  * @throws KbisectError when the coordinator refuses it or keeps only a part
  */
-export async function uploadBlob({ bytes: client }: Connection, blob: BlobRef, bytes: Buffer): Promise<void> {
+export async function uploadBlob({ bytes: client }: Connection, upload: Upload): Promise<void> {
+  const { blob } = upload.named;
   const resourceName = `uploads/${randomUUID()}/blobs/${blob.digest}/${blob.size}`;
   const answered = new AbortController();
   const answer = new Promise<WriteResponse>((resolve, reject) => {
@@ -23,15 +25,17 @@ export async function uploadBlob({ bytes: client }: Connection, blob: BlobRef, b
     });
     const write = (message: WriteRequest) => call.write(message);
     void (async () => {
-      for (let offset = 0; !answered.signal.aborted; offset += CHUNK) {
-        const data = bytes.subarray(offset, offset + CHUNK);
-        const finishWrite = offset + data.length === bytes.length;
+      let offset = 0;
+      for await (const data of piecesOf(upload, CHUNK)) {
+        const finishWrite = offset + data.length === blob.size;
         const room = write({ resourceName, writeOffset: offset, finishWrite, data });
-        if (finishWrite) break;
+        offset += data.length;
         if (!room) await once(call, 'drain', { signal: answered.signal }).catch(() => undefined);
+        if (answered.signal.aborted) break;
       }
+      if (blob.size === 0) write({ resourceName, writeOffset: 0, finishWrite: true, data: Buffer.alloc(0) });
       call.end();
-    })();
+    })().catch(reject); // a file that can no longer be read
   });
   const { committedSize } = await answer;
   if (committedSize !== blob.size) {

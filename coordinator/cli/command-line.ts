@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { address, bytes, defaultState, directory, label, wholeNumber } from './arguments.js';
+import { address, bytes, defaultState, directory, label, mebibytes, wholeNumber } from './arguments.js';
 import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
 import { ExitStatus } from './exit-status.js';
@@ -113,7 +113,28 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     .option('--fixed <rev>', 'where it works')
     .option('--old <rev...>', 'the older behaviour')
     .option('--new <rev>', 'the newer behaviour')
-    .option('--reproducer <file>', 'a C file with do_test(), or a shell script; run on each kernel')
+    .option(
+      '--reproducer <path...>',
+      'what is run on each kernel: C, a program, a script, or a directory; more files go along',
+    )
+    .option(
+      '--new-when <what>',
+      'fail, crash, hang, crash=REGEX or output=REGEX (default: what the new end shows)',
+    )
+    .option('--needs <thing...>', 'what the reproducer cannot do without: a path like /dev/sg0, or a module')
+    .addOption(new Option('--repeat <n>', 'runs in one boot').argParser(wholeNumber(1, 100_000)))
+    .option('--initramfs <file>', "the test's root file system; without --reproducer its /init is the test")
+    .option('--disk <image>', "the test's root file system as a disk, raw or qcow2, never written to")
+    .option('--module <path...>', 'modules of the tree to build and load first, like drivers/scsi/sg.ko')
+    .addOption(new Option('--memory <size>', "the guest's memory, like 512M or 2G").argParser(mebibytes))
+    .addOption(new Option('--smp <n>', "the guest's processors").argParser(wholeNumber(1, 256)))
+    .option('--append <words>', 'more of the kernel command line')
+    .addOption(
+      new Option('--qemu-arg <word>', 'one more argument of QEMU; may be repeated').argParser(
+        (word: string, before: string[] | undefined) => [...(before ?? []), word],
+      ),
+    )
+    .option('--network', "give the guest QEMU's user-mode network")
     .option('--config <file>', 'the base .config (default: the smallest that boots)')
     .option('--config-fragment <file...>', 'on top of the base, in order')
     .option('--run <command>', 'as git bisect run: a command in a checkout of each commit')

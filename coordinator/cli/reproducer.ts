@@ -1,107 +1,175 @@
-import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
-import { digestOf } from '@kbisect/shared/digest';
-import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
-import { Reproducer_Kind, type NamedBlob, type Reproducer } from '@kbisect/shared/gen/kbisect/v1/job';
+import { readdir, stat } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { isElf } from '@kbisect/shared/elf';
+import { KbisectError } from '@kbisect/shared/errors';
+import { Reproducer_Kind, type Reproducer } from '@kbisect/shared/gen/kbisect/v1/job';
+import { localIncludes } from './includes.js';
+import { interpreterFile } from './interpreter-file.js';
+import { systemFilesOf } from './libraries.js';
+import { kindOf } from './reproducer-kind.js';
+import { readUserFile, type ReadFile, type Upload } from './user-file.js';
 
-const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 64 * 1024 * 1024;
 const MAX_FILES = 1000;
 /** What a file of a reproducer may be called; it becomes a name inside an initramfs. */
 const NAME = /^[A-Za-z0-9._+@-]+(\/[A-Za-z0-9._+@-]+)*$/;
+/** What starts a directory's test. */
+const ENTRIES = ['run', 'run.sh', 'run.c'];
 
-/** A file's bytes beside what names them. */
-export interface Upload {
-  readonly named: NamedBlob;
-  readonly bytes: Buffer;
-}
-
-/** Reads a file of the user's. @throws KbisectError `invalid-argument` with the option and the reason */
-export async function readUserFile(option: string, path: string, maxBytes: number): Promise<Upload> {
-  try {
-    const about = await stat(path);
-    if (!about.isFile()) throw new Error('not a file');
-    if (about.size > maxBytes) throw new Error(`${about.size} bytes; the limit is ${maxBytes}`);
-    const bytes = await readFile(path);
-    const blob = { digest: digestOf(bytes), size: bytes.length };
-    return { named: { name: basename(path), blob, executable: (about.mode & 0o111) !== 0 }, bytes };
-  } catch (error) {
-    const reason = systemCode(error) === 'ENOENT' ? 'no such file' : messageOf(error);
-    throw new KbisectError('invalid-argument', `${option} ${path}: ${reason}`);
-  }
+/** What of the guest a reproducer meets. */
+export interface GuestRoot {
+  readonly arch: string;
+  /** Whether the test's root file system is the user's own, with its own shell and libraries. */
+  readonly ownRoot: boolean;
 }
 
 /**
- * A reproducer and all that goes with it. A C file brings the files beside it that it includes by `#include "..."`,
- * and theirs; anything else is a shell script. Names are relative to the deepest folder that holds them all.
+ * A reproducer and all that goes with it: the first path is what runs (of a directory its `run`, `run.sh` or `run.c`), the
+ * others go along. C files bring what they include by `#include "..."` and what those include, dynamic programs their
+ * loader and libraries, scripts their shell unless busybox is it.
  * @throws KbisectError `invalid-argument` when a file cannot be read, is too large, or has an unusable name
  */
 export async function collectReproducer(
-  path: string,
+  paths: readonly string[],
+  { arch, ownRoot }: GuestRoot,
 ): Promise<{ reproducer: Reproducer; uploads: readonly Upload[] }> {
-  const entry = resolve(path);
-  const isC = entry.endsWith('.c');
-  const files = new Map<string, Upload>();
-  const due = [entry];
-  let room = MAX_BYTES;
-  for (let file = due.pop(); file !== undefined; file = due.pop()) {
-    if (files.has(file)) continue;
-    const upload = await readUserFile('--reproducer', file, room);
-    room -= upload.bytes.length;
-    files.set(file, upload);
-    if (files.size > MAX_FILES) {
-      throw new KbisectError(
-        'invalid-argument',
-        `--reproducer ${path} includes more than ${MAX_FILES} files`,
-      );
+  const files = new Files();
+  const [first = '', ...others] = paths.map((path) => resolve(path));
+  const entry = await entryOf(first);
+  const { bytes } = await files.add(entry);
+  const kind = kindOf(entry, bytes);
+  await files.addIncludesOf(entry);
+  // What has its place relative to the entry is named from the folder that holds it and what it includes.
+  const folder = commonFolder(first === entry ? files.paths : [...files.paths, join(first, 'run')]);
+  const sources: string[] = [];
+  for (const path of first === entry ? others : [first, ...others]) {
+    const base = path === folder || isWithin(folder, path) ? folder : dirname(path);
+    for (const file of await filesBelow(path)) {
+      if (file === entry) continue;
+      await files.add(file, relative(base, file));
+      await files.addIncludesOf(file);
+      if (file === path && path.endsWith('.c')) sources.push(files.nameOf(file, folder));
     }
-    if (isC) due.push(...(await localIncludes(file, upload.bytes)));
   }
-  if (!isC && files.get(entry)?.bytes.subarray(0, 8192).includes(0)) {
-    throw new KbisectError(
-      'invalid-argument',
-      `--reproducer ${path} is neither C (NAME.c) nor a shell script: it has NUL bytes`,
-    );
+  const system = new Files('at its own path, ');
+  if (!ownRoot) {
+    const shell = kind === Reproducer_Kind.KIND_SHELL ? await interpreterFile(entry, bytes) : undefined;
+    if (shell !== undefined) await system.add(shell);
+    const programs = [...files.elfs(), ...(shell === undefined ? [] : [shell])];
+    for (const program of programs)
+      for (const file of await systemFilesOf(program, arch)) await system.add(file);
   }
-  const folder = commonFolder([...files.keys()]);
-  const uploads = [...files].map(([file, { named, bytes }]) => {
-    return { named: { ...named, name: nameWithin(folder, file) }, bytes };
-  });
-  const reproducer: Reproducer = {
-    kind: isC ? Reproducer_Kind.KIND_C : Reproducer_Kind.KIND_SHELL,
-    entry: nameWithin(folder, entry),
-    files: uploads.map(({ named }) => named),
-    sources: [],
-    system: [],
+  const uploads = files.uploads((file) => files.nameOf(file, folder));
+  const systemUploads = system.uploads((file) => file);
+  return {
+    reproducer: {
+      kind,
+      entry: files.nameOf(entry, folder),
+      files: uploads.map(({ named }) => named),
+      sources,
+      system: systemUploads.map(({ named }) => named),
+    },
+    uploads: [...uploads, ...systemUploads],
   };
-  return { reproducer, uploads };
 }
 
-/** The files that `#include "..."` finds beside the file; the compiler knows where the others are, if anyone. */
-async function localIncludes(file: string, source: Buffer): Promise<string[]> {
-  const found: string[] = [];
-  for (const [, name = ''] of source
-    .toString('latin1')
-    .matchAll(/^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"/gm)) {
-    if (name.startsWith('/')) continue;
-    const path = join(dirname(file), Buffer.from(name, 'latin1').toString('utf8'));
-    const about = await stat(path).catch(() => undefined);
-    if (about?.isFile()) found.push(path);
+/** Files of the user's by path, within the limits, and the names that they get. */
+class Files {
+  readonly #read = new Map<string, ReadFile>();
+  readonly #names = new Map<string, string>();
+  #room = MAX_BYTES;
+
+  constructor(private readonly what = '') {}
+
+  get paths(): string[] {
+    return [...this.#read.keys()];
   }
-  return found;
+
+  async add(path: string, name?: string): Promise<ReadFile> {
+    const known = this.#read.get(path);
+    if (known) return known;
+    const read = await readUserFile(`--reproducer: ${this.what}`.replace(/: $/, ''), path, this.#room);
+    this.#room -= read.bytes.length;
+    this.#read.set(path, read);
+    if (name !== undefined) this.#names.set(path, name);
+    if (this.#read.size > MAX_FILES) {
+      throw new KbisectError('invalid-argument', `--reproducer takes more than ${MAX_FILES} files`);
+    }
+    return read;
+  }
+
+  /** Adds what a C file includes, and what that includes. */
+  async addIncludesOf(path: string): Promise<void> {
+    if (!/\.[ch]$/.test(path)) return;
+    const due = [path];
+    const seen = new Set(due);
+    for (let file = due.pop(); file !== undefined; file = due.pop()) {
+      for (const included of await localIncludes(file, (await this.add(file)).bytes)) {
+        if (!seen.has(included)) due.push(included);
+        seen.add(included);
+      }
+    }
+  }
+
+  elfs(): string[] {
+    return [...this.#read].filter(([, { bytes }]) => isElf(bytes)).map(([path]) => path);
+  }
+
+  nameOf(path: string, folder: string): string {
+    const name = this.#names.get(path) ?? relative(folder, path);
+    if (NAME.test(name)) return name;
+    throw new KbisectError(
+      'invalid-argument',
+      `--reproducer: the name ${JSON.stringify(name)} has characters other than letters, digits and ._+@-; rename it`,
+    );
+  }
+
+  uploads(nameOf: (path: string) => string): ReadFile[] {
+    const names = new Set<string>();
+    return [...this.#read].map(([path, { named, bytes }]) => {
+      const name = nameOf(path);
+      if (names.has(name)) {
+        throw new KbisectError(
+          'invalid-argument',
+          `--reproducer: two files would be /test/${name} in the guest`,
+        );
+      }
+      names.add(name);
+      return { named: { ...named, name }, bytes };
+    });
+  }
+}
+
+async function entryOf(path: string): Promise<string> {
+  if (!(await isDirectory(path))) return path;
+  const there = await readdir(path);
+  const [entry, ...more] = ENTRIES.filter((name) => there.includes(name));
+  if (entry !== undefined && more.length === 0) return join(path, entry);
+  throw new KbisectError(
+    'invalid-argument',
+    `--reproducer ${path}: a directory needs one of ${ENTRIES.join(', ')} in it, which is what is run`,
+  );
+}
+
+async function filesBelow(path: string): Promise<string[]> {
+  if (!(await isDirectory(path))) return [path];
+  const found = await readdir(path, { recursive: true, withFileTypes: true });
+  return found
+    .filter((one) => one.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .sort();
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
+}
+
+function isWithin(folder: string, path: string): boolean {
+  return !relative(folder, path).startsWith('..');
 }
 
 function commonFolder(files: readonly string[]): string {
   let folder = dirname(files[0] ?? '/');
-  const outside = (file: string) => relative(folder, file).startsWith('../');
-  while (files.some(outside)) folder = dirname(folder);
+  while (files.some((file) => !isWithin(folder, file))) folder = dirname(folder);
   return folder;
-}
-
-function nameWithin(folder: string, file: string): string {
-  const name = relative(folder, file);
-  if (NAME.test(name)) return name;
-  throw new KbisectError(
-    'invalid-argument',
-    `--reproducer: the name ${JSON.stringify(name)} has characters other than letters, digits and ._+@-; rename it`,
-  );
 }

@@ -1,18 +1,29 @@
 import { KbisectError } from '@kbisect/shared/errors';
-import { BootTest, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
-import { collectReproducer, readUserFile, type Upload } from './reproducer.js';
+import { BootTest, Reproducer_Kind, type JobSpec, type Reproducer } from '@kbisect/shared/gen/kbisect/v1/job';
+import { guestOf, guestOptionsGiven, type GuestOptions } from './guest-options.js';
+import { collectReproducer } from './reproducer.js';
+import { readUserFile, type Upload } from './user-file.js';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 const ARCHES = ['x86_64'];
 
 /** The options that say how a commit is tested. */
-export interface TestOptions {
-  readonly reproducer?: string;
+export interface TestOptions extends GuestOptions {
+  readonly reproducer?: readonly string[];
   readonly config?: string;
   readonly configFragment?: readonly string[];
   readonly run?: string;
   readonly arch: string;
 }
+
+/** An initramfs without a reproducer: its own /init is the test. */
+const INIT: Reproducer = {
+  kind: Reproducer_Kind.KIND_INIT,
+  entry: '',
+  files: [],
+  sources: [],
+  system: [],
+};
 
 export type Test = NonNullable<JobSpec['test']>;
 
@@ -25,13 +36,14 @@ export async function testOf(
   options: TestOptions,
   archGiven: boolean,
 ): Promise<{ test: Test; uploads: readonly Upload[] }> {
-  const { reproducer: path, config, configFragment = [], run, arch } = options;
+  const { reproducer: paths, config, configFragment = [], run, arch } = options;
   if (run !== undefined) {
     const useless = [
-      path !== undefined && '--reproducer',
+      paths !== undefined && '--reproducer',
       config !== undefined && '--config',
       configFragment.length > 0 && '--config-fragment',
       archGiven && '--arch',
+      ...guestOptionsGiven(options),
     ].filter((option) => option !== false);
     if (useless.length > 0) {
       throw new KbisectError('invalid-argument', `--run needs no kernel: leave out ${useless.join(', ')}`);
@@ -39,7 +51,7 @@ export async function testOf(
     if (run.trim() === '') throw new KbisectError('invalid-argument', '--run needs a command');
     return { test: { $case: 'run', value: { command: run } }, uploads: [] };
   }
-  if (path === undefined) {
+  if (paths === undefined && options.initramfs === undefined) {
     throw new KbisectError('invalid-argument', "say how to test: --reproducer FILE, or --run 'COMMAND'");
   }
   if (!ARCHES.includes(arch)) {
@@ -48,7 +60,12 @@ export async function testOf(
       `--arch ${arch} is not known here; known: ${ARCHES.join(', ')}`,
     );
   }
-  const { reproducer, uploads } = await collectReproducer(path);
+  const { guest, uploads: guestFiles } = await guestOf(options);
+  const ownRoot = options.initramfs !== undefined || options.disk !== undefined;
+  const { reproducer, uploads } =
+    paths === undefined
+      ? { reproducer: INIT, uploads: [] }
+      : await collectReproducer(paths, { arch, ownRoot });
   let room = MAX_CONFIG_BYTES;
   const read = async (option: string, file: string) => {
     const upload = await readUserFile(option, file, room);
@@ -59,6 +76,7 @@ export async function testOf(
   const fragments: Upload[] = [];
   for (const file of configFragment) fragments.push(await read('--config-fragment', file));
   const boot = BootTest.fromPartial({
+    ...guest,
     reproducer,
     baseConfig: base?.named,
     fragments: fragments.map(({ named }) => named),
@@ -66,6 +84,6 @@ export async function testOf(
   });
   return {
     test: { $case: 'boot', value: boot },
-    uploads: [...uploads, ...(base === undefined ? [] : [base]), ...fragments],
+    uploads: [...uploads, ...guestFiles, ...(base === undefined ? [] : [base]), ...fragments],
   };
 }
