@@ -11,7 +11,8 @@ export interface Resource {
 }
 
 // This cache has one instance, so that whatever a client calls it is taken.
-const INSTANCE = String.raw`(?:\w[\w.-]{0,63}\/){0,8}`;
+const KEYWORD = String.raw`(?:blobs|uploads|compressed-blobs)\/`;
+const INSTANCE = String.raw`(?:(?!${KEYWORD})\w[\w.-]{0,63}\/){0,8}`;
 const BLOB = String.raw`(blobs|compressed-blobs\/zstd)\/([^/]+)\/(\d{1,15})`;
 const READ = new RegExp(`^${INSTANCE}${BLOB}$`);
 const WRITE = new RegExp(String.raw`^${INSTANCE}uploads\/[\w-]{1,64}\/${BLOB}(?:\/.{0,256})?$`);
