@@ -1,0 +1,28 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { credentials } from '@grpc/grpc-js';
+import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { killGroup, startProcess } from '@kbisect/shared/process';
+import { readOne } from './grpc-reader.js';
+
+/** Seconds that a bare server in another process takes to stream so many bytes to so many readers. */
+export async function bareStream(bytes: number, readers: number): Promise<number> {
+  const script = new URL('bare-server.js', import.meta.url).pathname;
+  const child = startProcess({ program: process.execPath, args: [script] }, ['ignore', 'pipe', 'inherit']);
+  const closed = once(child, 'close');
+  const [address] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
+  const client = new ByteStreamClient(address, credentials.createInsecure(), {
+    'grpc.use_local_subchannel_pool': 1,
+  });
+  try {
+    await readOne(client, '1000000', 1_000_000); // connected
+    const each = Math.ceil(bytes / readers);
+    const started = performance.now();
+    await Promise.all(Array.from({ length: readers }, () => readOne(client, String(each), each)));
+    return (performance.now() - started) / 1000;
+  } finally {
+    client.close();
+    killGroup(child);
+    await closed;
+  }
+}
