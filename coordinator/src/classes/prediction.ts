@@ -47,6 +47,11 @@ export class Prediction {
     this.#learned = -1;
   }
 
+  /** The range's diffs, if they were read. */
+  get range(): RangeChanges | undefined {
+    return typeof this.#range === 'string' ? undefined : this.#range;
+  }
+
   /** Whether diffs or records are still being read. */
   get reading(): boolean {
     return this.#range === 'unread' || this.builds.reading;
@@ -171,7 +176,7 @@ export class Prediction {
   }
 
   get #changes(): Changes | undefined {
-    return typeof this.#range === 'string' ? undefined : this.#range.changes;
+    return this.range?.changes;
   }
 
   #objects(commit: CommitId, trees: readonly CommitId[]): number {

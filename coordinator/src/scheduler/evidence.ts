@@ -55,6 +55,12 @@ export class Evidence {
     this.unjudged.add(commit);
   }
 
+  /** Forgets that a commit does not build: it is to be built again, in another way. */
+  rebuild(commit: CommitId): void {
+    delete this.of(commit).buildFailure;
+    this.unjudged.delete(commit);
+  }
+
   /** An agent could not test the commit. */
   failed({ commit, agent }: JobLease, reason: string): void {
     const known = this.of(commit);

@@ -148,6 +148,38 @@ describe('a job whose builds are foretold', () => {
     expect(job.audited).toEqual({ done: 28, refuted: 1 });
   });
 
+  it.each([12, 15, 19])(
+    'finds culprit %i among ten commits that do not build, through the commit that mended them',
+    (culprit) => {
+      // Commits 10 to 19 do not build; 10 broke the file and 20 mends it, and others touch it too.
+      const paths = Array.from({ length: 40 }, (_, n) => ([9, 19, 24, 30].includes(n) ? CONSUMED : HIDDEN));
+      const rig = rigOf(paths, 2);
+      const isBroken = (id: CommitId) => numberOf(id) >= 10 && numberOf(id) < 20;
+      const image = (id: CommitId, fixups: readonly string[]) =>
+        isBroken(id) && !fixups.includes(commit(20)) ? undefined : `image ${numberOf(id)}`;
+      rig.kernels = { changes: history(paths), image, record: { ...record, files: [CONSUMED, HIDDEN] } };
+      const job = rig.submit('job', spec(40), straightRange(40));
+      rig.run(newFrom(culprit));
+      expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(culprit) });
+      const failed = rig.journal
+        .get(job.id)!
+        .filter(({ fact }) => fact?.$case === 'built' && fact.value.image === undefined);
+      expect(failed.length).toBeLessThanOrEqual(4);
+    },
+  );
+
+  it('leaves commits that do not build for lost when nothing mends them', () => {
+    const paths = Array.from({ length: 20 }, () => HIDDEN);
+    const rig = rigOf(paths, 1);
+    const isBroken = (id: CommitId) => numberOf(id) >= 8 && numberOf(id) < 14;
+    const image = (id: CommitId) => (isBroken(id) ? undefined : `image ${numberOf(id)}`);
+    rig.kernels = { changes: history(paths), image, record: { ...record, files: [HIDDEN] } };
+    const job = rig.submit('job', spec(20), straightRange(20));
+    rig.run(newFrom(10));
+    expect(job.state).toBe(JobState.JOB_STATE_AMBIGUOUS);
+    expect(job.candidates).toEqual([8, 9, 10, 11, 12, 13, 14].map(commit));
+  });
+
   it('builds all commits of an audit, and finds no prediction wrong that is right', () => {
     const paths = Array.from({ length: 12 }, (_, n) => (n === 5 ? CONSUMED : DOCS));
     const rig = rigOf(paths, 3);

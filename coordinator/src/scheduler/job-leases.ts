@@ -11,6 +11,8 @@ export interface JobLease {
   /** Only its image is wanted, to be compared with what was predicted. */
   readonly audit: boolean;
   readonly expectedSeconds: number;
+  /** What is cherry-picked before the build. */
+  readonly fixups: readonly CommitId[];
   /** How many results of it are in the journal. */
   received: number;
   state: 'live' | 'withdrawn';
@@ -35,7 +37,8 @@ export class JobLeases {
     const id = leaseId(lease);
     const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, received: 0 };
     const { audit = false, expectedSeconds = 0 } = value;
-    this.#leases.set(id, { ...granted, audit, expectedSeconds, state: 'live' });
+    const fixups = value.fixups?.commits.map(commitId) ?? [];
+    this.#leases.set(id, { ...granted, audit, expectedSeconds, fixups, state: 'live' });
     this.lastEpoch = Math.max(this.lastEpoch, epoch);
   }
 

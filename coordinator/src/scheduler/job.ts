@@ -1,5 +1,5 @@
 import { JobState, Verdict, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
-import { commitId, type CommitId, type JobId } from '@kbisect/shared/ids';
+import { commitId, leaseId, shortId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import { Audit } from '../classes/audit.js';
 import type { BuildForecast, Prediction } from '../classes/prediction.js';
 import type { CommitGraph } from '../search/graph.js';
@@ -7,6 +7,7 @@ import { Search, type Reading } from '../search/search.js';
 import { Ends } from './ends.js';
 import { Evidence } from './evidence.js';
 import { ended, type Fact, type FactOf } from './facts.js';
+import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
 import { judgement } from './judgement.js';
 import type { Range } from './range.js';
@@ -32,6 +33,7 @@ export class Job {
 
   readonly #ends: Ends;
   readonly #audit: Audit | undefined;
+  readonly #fixups = new Fixups();
   #range: Range | undefined;
   #search: Search | undefined;
   /** How many different images the journal says that there are. */
@@ -121,8 +123,11 @@ export class Job {
         this.prediction?.refute({ one: commitId(fact.value.one), other: commitId(fact.value.other) });
         this.collapse();
         return;
-      case 'submitted':
       case 'mended':
+        for (const commit of this.#fixups.mended(fact)) this.#rebuild(commit);
+        if (this.#range !== undefined) this.#search = this.#searchOf(this.#range);
+        return;
+      case 'submitted':
       case undefined:
         return;
       case 'started':
@@ -140,7 +145,7 @@ export class Job {
       case 'built':
         this.leases.received(fact.value.lease);
         this.evidence.built(fact);
-        this.#learnBuild(fact);
+        this.#learnBuild(fact, this.leases.get(leaseId(fact.value.lease))?.fixups ?? []);
         return;
       case 'tried':
         this.leases.received(fact.value.lease);
@@ -182,7 +187,7 @@ export class Job {
     const unproved = this.#ends.unproved();
     if (unproved.length > 0) {
       const untested = unproved.filter((end) => !leased.has(end) && !this.evidence.isTested(end));
-      return untested.slice(0, slots).map((commit) => ({ commit, audit: false }));
+      return untested.slice(0, slots).map((commit) => ({ commit, audit: false, fixups: [] }));
     }
     // What the builds so far tell of all others is worth more than the moment that it takes to read.
     if (this.prediction?.reading) return [];
@@ -192,9 +197,16 @@ export class Job {
     );
     const cost = (index: number) => this.forecast(graph.id(index), trees).seconds;
     const chosen = this.#search?.choose({ slots, inFlight, cost }) ?? [];
-    const wanted = chosen.map((index) => ({ commit: graph.id(index), audit: false }));
+    const mending = this.#mending();
+    const probes = mending && 'probe' in mending && !leased.has(mending.probe) ? [mending.probe] : [];
+    const tests = new Set([...probes, ...chosen.map((index) => graph.id(index))]);
+    const wanted = [...tests].map((commit) => ({
+      commit,
+      audit: false,
+      fixups: this.#fixups.of(commit, graph),
+    }));
     const audited = this.#audits().filter((commit) => !leased.has(commit));
-    return [...wanted, ...audited.map((commit) => ({ commit, audit: true }))].slice(0, slots);
+    return [...wanted, ...audited.map((commit) => ({ commit, audit: true, fixups: [] }))].slice(0, slots);
   }
 
   /** What a test of a commit is expected to take: its build, on an agent with trees at the given commits, and its trials. */
@@ -223,11 +235,15 @@ export class Job {
     for (const commit of this.evidence.unjudged) {
       if (this.verdicts.has(commit)) continue;
       const fact = judgement(commit, this.evidence, this.#ends.proof, this.#ends.wanted);
+      const picked = this.#fixups.pickedOn(commit).map(shortId);
+      if (fact && picked.length > 0) fact.value.reason += `, with ${picked.join(' and ')} picked`;
       if (fact) return fact;
     }
     const { graph } = this.#range;
     const conclusion = this.#search.conclusion();
     if (conclusion.kind !== 'searching' && this.#audits().length > 0) return undefined;
+    const mending = conclusion.kind === 'found' ? undefined : this.#mending();
+    if (mending !== undefined) return 'probe' in mending ? undefined : mending;
     switch (conclusion.kind) {
       case 'searching':
         return undefined;
@@ -266,10 +282,28 @@ export class Job {
     return this.#audit?.pending().filter((commit) => this.evidence.givenUp(commit) === undefined) ?? [];
   }
 
-  #learnBuild({ value }: FactOf<'built'>): void {
-    const { image, record, recipe = '' } = value;
-    const predicted = (value.equalTo ?? '') !== '';
-    this.prediction?.builds.built(commitId(value.commit), { image, record, recipe, predicted });
+  #learnBuild(fact: FactOf<'built'>, fixups: readonly CommitId[]): void {
+    const { image, record, recipe = '', equalTo = '' } = fact.value;
+    const commit = commitId(fact.value.commit);
+    if (this.#fixups.built(fact, fixups)) this.#rebuild(commit);
+    // What is built with a fix-up is not the commit's own.
+    if (fixups.length === 0)
+      this.prediction?.builds.built(commit, { image, record, recipe, predicted: equalTo !== '' });
+  }
+
+  /** Takes back that a commit cannot be tested. */
+  #rebuild(commit: CommitId): void {
+    this.evidence.rebuild(commit);
+    this.verdicts.delete(commit);
+  }
+
+  /** What is to be done about commits that do not build. */
+  #mending(): Fact | { probe: CommitId } | undefined {
+    if (this.#range === undefined || this.#search === undefined || this.spec.test?.$case !== 'boot')
+      return undefined;
+    const stuck = this.#search.conclusion().kind === 'ambiguous';
+    const isSkipped = (commit: CommitId) => this.verdicts.get(commit) === Verdict.VERDICT_SKIP;
+    return this.#fixups.next(this.#range.graph, this.prediction?.range, stuck, isSkipped);
   }
 
   /** A search that knows the classes and all verdicts so far. Commits that give one old end's image are old. */
@@ -295,6 +329,8 @@ export class Job {
 export interface Wanted {
   readonly commit: CommitId;
   readonly audit: boolean;
+  /** What is cherry-picked before it is built. */
+  readonly fixups: readonly CommitId[];
 }
 
 function observe(search: Search, graph: CommitGraph, commit: CommitId, verdict: Verdict): void {

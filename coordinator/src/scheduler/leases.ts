@@ -52,7 +52,7 @@ export class Leases {
   /** @param forecast what the task is expected to take */
   grant(
     job: Job,
-    { commit, audit }: Wanted,
+    { commit, audit, fixups }: Wanted,
     agent: AgentName,
     forecast: BuildForecast,
     now: number,
@@ -60,7 +60,8 @@ export class Leases {
     const id = leaseId(this.newId());
     const epoch = ++this.#epoch;
     const expected = { expectedObjects: forecast.objects, expectedSeconds: forecast.seconds };
-    const value = { lease: id, epoch, commit, agent, ...expected, audit };
+    const picked = fixups.length === 0 ? {} : { fixups: { commits: [...fixups] } };
+    const value = { lease: id, epoch, commit, agent, ...expected, audit, ...picked };
     this.recorder.record(job, { $case: 'leased', value }, now);
     const granted = job.leases.get(id);
     if (granted) this.#watchOver(granted, job.id, now, false);

@@ -54,7 +54,7 @@ export class Offers {
   /** Leases a commit to the best free agent; false when there is none for it. */
   #offer(job: Job, wanted: Wanted, free: Map<Agent, number>, now: number): boolean {
     const { spec } = job;
-    const { commit, audit } = wanted;
+    const { commit, audit, fixups } = wanted;
     const { failedOn } = job.evidence.of(commit);
     const best = [...free.keys()]
       .filter((candidate) => candidate.canDo(spec.test))
@@ -88,8 +88,8 @@ export class Offers {
         trials,
         timeoutSeconds,
         test,
-        knownImages: audit ? [] : (job.prediction?.knownImages(commit) ?? []),
-        fixups: [],
+        knownImages: audit || fixups.length > 0 ? [] : (job.prediction?.knownImages(commit) ?? []),
+        fixups: [...fixups],
         audit,
         outputPattern: outputPattern(spec),
       },

@@ -193,7 +193,7 @@ export class Rig {
       cached: known !== undefined,
       equalTo: known?.commit,
       ...(name === undefined
-        ? { failure: 'a.c:1: error', failureSignature: 'a.c: error' }
+        ? { failure: 'a.c:1: error', failureSignature: 'kernel/a.c: error' }
         : { image: { digest: name }, record: { digest: `record of ${record.config}` } }),
     });
     this.send({ kind: 'build', agent, result });

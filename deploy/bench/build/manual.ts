@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { archOf } from '@kbisect/agent/boot/arch';
 import { probeAccelerator } from '@kbisect/agent/boot/probe';
 import { MINIMAL_PROFILE } from '@kbisect/agent/build/configure';
-import { clone } from '../../../deploy/dist/demo/debian-linux.js';
+import { clone } from '../../demo/debian-linux.js';
 import { Git } from '@kbisect/shared/git';
 import { run, runText } from '@kbisect/shared/process';
 import { manualStep, type ManualSettings } from './manual-step.js';
@@ -89,7 +89,7 @@ async function prepare(
 async function packInit(reproducer: string, directory: string, path: string): Promise<void> {
   const root = join(directory, 'root');
   await mkdir(join(root, 'dev'), { recursive: true });
-  const sources = [join(clone, 'test/bench/build/init.c'), reproducer];
+  const sources = [join(clone, 'deploy/bench/build/init.c'), reproducer];
   await runText({ program: 'gcc', args: ['-static', '-o', join(root, 'init'), ...sources] });
   const console = { program: 'mknod', args: ['-m', '600', join(root, 'dev/console'), 'c', '5', '1'] };
   await runText(console);
