@@ -15,15 +15,19 @@ for group do kill -KILL "-$group"; done`;
 
 /**
  * Kills process groups when this process dies, however it dies: a parent's death signal reaches children alone, and
- * a killed make would leave compilers behind. One shell, started with the first group, waits for a pipe to break.
+ * a killed make would leave compilers behind. One shell, started with the first of them, waits for a pipe to break.
  */
 class GroupReaper {
   #pipe: Writable | undefined;
 
+  /** To be called before a process is started, so that `watch` follows at once. */
+  ready(): void {
+    this.#pipe ??= start();
+  }
+
   /** @param group the id of a process group, as its leader's process id */
   watch(group: number): void {
-    this.#pipe ??= start();
-    this.#pipe.write(`+ ${group}\n`);
+    this.#pipe?.write(`+ ${group}\n`);
   }
 
   /** To be called when the group is gone, before its id can be given to another. */

@@ -59,7 +59,8 @@ describe('startProcess', () => {
     const script = `
       import { startProcess } from ${JSON.stringify(new URL('../dist/process.js', import.meta.url).href)};
       const tree = ['-c', 'sleep 1000 & echo $$ $!; wait'];
-      startProcess({ program: 'sh', args: tree }, ['ignore', 'inherit', 'ignore']);
+      const child = startProcess({ program: 'sh', args: tree }, ['ignore', 'pipe', 'ignore']);
+      child.stdout.pipe(process.stdout);
       setInterval(() => {}, 1000);`;
     const parent = startProcess({ program: process.execPath, args: ['--input-type=module', '-e', script] }, [
       'ignore',

@@ -60,6 +60,7 @@ export function startProcess(
   stdio: ('pipe' | 'ignore' | 'inherit' | number)[],
 ): ChildProcess {
   const options = [...(command.privileges ?? []), '--pdeathsig', 'KILL'];
+  groupReaper.ready();
   const child = spawn('setpriv', [...options, '--', command.program, ...command.args], {
     cwd: command.cwd,
     env: command.env ?? process.env,
