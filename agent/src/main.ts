@@ -18,6 +18,7 @@ import {
   ContentAddressableStorageClient,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { AgentSessionClient, type Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName } from '@kbisect/shared/ids';
 import { createLog } from '@kbisect/shared/log';
@@ -71,6 +72,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     bytes: new ByteStreamClient(options.coordinator, insecure, CHANNEL),
     storage: new ContentAddressableStorageClient(options.coordinator, insecure, CHANNEL),
     actions: new ActionCacheClient(options.coordinator, insecure, CHANNEL),
+    turns: new BuildTurnsClient(options.coordinator, insecure, CHANNEL),
   };
   let near: DiskCache | undefined;
   try {
@@ -85,6 +87,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
         new ReadThroughBlobStore(near.blobs, new ExistenceCachingBlobStore(far, systemClock), log),
       ),
       new ReapiActionCache(clients.actions),
+      clients.turns,
       new Patience(systemClock, log),
     );
     const slots: Slot[] = [];

@@ -62,6 +62,8 @@ export function phaseWord(phase: Progress_Phase): string {
       return 'booting';
     case Progress_Phase.PHASE_RUN:
       return 'running';
+    case Progress_Phase.PHASE_WAIT:
+      return 'waiting';
   }
 }
 

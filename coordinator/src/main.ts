@@ -20,6 +20,7 @@ import {
   ContentAddressableStorageService,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { ByteStreamService } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BuildTurnsService } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmService } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { AgentSessionService } from '@kbisect/shared/gen/kbisect/v1/session';
 import { createLog } from '@kbisect/shared/log';
@@ -34,6 +35,8 @@ import { actionService } from './rpc/cache/action-service.js';
 import { byteStreamService } from './rpc/cache/byte-stream-service.js';
 import { capabilitiesService } from './rpc/cache/capabilities-service.js';
 import { storageService } from './rpc/cache/storage-service.js';
+import { turnsService } from './rpc/cache/turns-service.js';
+import { Turns } from './rpc/cache/turns.js';
 import { Uploads } from './rpc/cache/uploads.js';
 import { farmService } from './rpc/farm-service.js';
 import { LiveConsoles } from './rpc/live-consoles.js';
@@ -125,6 +128,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     grpc.addService(ByteStreamService, byteStreamService(blobs, uploads, systemClock, log));
     grpc.addService(ContentAddressableStorageService, storageService(blobs, log));
     grpc.addService(ActionCacheService, actionService(actions, blobs, log));
+    grpc.addService(BuildTurnsService, turnsService(new Turns(), log));
     grpc.addService(CapabilitiesService, capabilitiesService(bounds.hardBytes, log));
 
     await dispatcher.resume();

@@ -11,6 +11,7 @@ import {
   ContentAddressableStorageClient,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { killGroup, startProcess } from '@kbisect/shared/process';
 
 const PROGRAM = join(import.meta.dirname, '../../coordinator/bin/kbisect.js');
@@ -50,6 +51,7 @@ export class CacheServer {
       storage: new ContentAddressableStorageClient(address, insecure, options),
       actions: new ActionCacheClient(address, insecure, options),
       capabilities: new CapabilitiesClient(address, insecure, options),
+      turns: new BuildTurnsClient(address, insecure, options),
     };
     const close = () => {
       for (const client of Object.values(clients)) client.close();

@@ -9,8 +9,10 @@ import type { BlobStore } from '@kbisect/shared/cache/blob-store';
 import { CHUNK_BYTES } from '@kbisect/shared/cache/file-chunks';
 import { digestOfFile, type Digest } from '@kbisect/shared/digest';
 import { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import type { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Patience } from '../session/patience.js';
+import { takeTurn } from './build-turn.js';
 
 /**
  * The farm's cache, as an agent uses it: files go up and come down by their digest. A coordinator that is away or whose
@@ -20,6 +22,7 @@ export class Artifacts {
   constructor(
     private readonly blobs: BlobStore,
     private readonly actions: ActionCache,
+    private readonly turns: BuildTurnsClient,
     private readonly patience: Patience,
   ) {}
 
@@ -63,5 +66,10 @@ export class Artifacts {
     signal: AbortSignal,
   ): Promise<void> {
     await this.patience.until(() => this.actions.put(action, ActionResult.create(result)), signal);
+  }
+
+  /** Waits for this agent's turn to do an action that others may have been asked for too; to be disposed of. */
+  async takeTurn(action: Digest, onWait: () => void, signal: AbortSignal): Promise<Disposable> {
+    return this.patience.until(() => takeTurn(this.turns, action, onWait, signal), signal);
   }
 }

@@ -63,6 +63,10 @@ export async function buildOrFetchImage(
   const action = buildAction(await slot.mirror.git.treeOf(commit), recipe);
   const known = await slot.artifacts.actionResult(action, signal);
   if (known) return fromCache(known, recipe, slot, signal);
+  const waiting = () => report.progress(Progress_Phase.PHASE_WAIT, 0);
+  using _turn = await slot.artifacts.takeTurn(action, waiting, signal);
+  const others = await slot.artifacts.actionResult(action, signal);
+  if (others) return await fromCache(others, recipe, slot, signal);
 
   const started = performance.now();
   const logPath = join(slot.directory, 'build.log');
