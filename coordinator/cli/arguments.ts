@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { parseBytes } from '@kbisect/shared/cache/bounds';
+import type { Suspect } from '@kbisect/shared/gen/kbisect/v1/job';
 
 /** A parser for a whole number between two bounds, both included. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -49,6 +50,17 @@ export function label(text: string, before: Record<string, string>): Record<stri
     throw new InvalidArgumentError('It must be KEY=VALUE, like site=basement.');
   }
   return { ...before, [key]: value };
+}
+
+const DEFAULT_SUSPICION = 10;
+
+/** Collects `--suspect PATH[=WEIGHT]` options. */
+export function suspect(text: string, before: readonly Suspect[] = []): Suspect[] {
+  const [, path = '', weight] = /^(.*?)(?:=(\d+(?:\.\d+)?))?$/s.exec(text) ?? [];
+  if (path === '' || (weight !== undefined && !(Number(weight) >= 1))) {
+    throw new InvalidArgumentError('It must be PATH or PATH=WEIGHT, with a weight of at least 1.');
+  }
+  return [...before, { path, weight: weight === undefined ? DEFAULT_SUSPICION : Number(weight) }];
 }
 
 /** Takes a directory, relative to where the user is. */

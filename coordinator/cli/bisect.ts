@@ -1,7 +1,7 @@
 import { basename, resolve } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { GetInfoResponse, SubmitRequest, SubmitResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobSpec, Suspect } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Git } from '@kbisect/shared/git';
 import { commitId } from '@kbisect/shared/ids';
 import { uploadBlob } from './blob-transfer.js';
@@ -23,6 +23,7 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly newWhen?: string;
   readonly firstParent?: boolean;
   readonly pathspec?: readonly string[];
+  readonly suspect?: readonly Suspect[];
   readonly runs: number;
   readonly timeout?: number;
   readonly detach?: boolean;
@@ -104,6 +105,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     mode: ends.mode,
     firstParent: options.firstParent === true,
     pathspecs: [...(options.pathspec ?? [])],
+    suspects: [...(options.suspect ?? [])],
     runs: options.runs,
     timeoutSeconds: options.timeout ?? 0, // the coordinator knows what suits the test
     test,

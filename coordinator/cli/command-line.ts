@@ -1,6 +1,15 @@
 import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { address, bytes, defaultState, directory, label, mebibytes, wholeNumber } from './arguments.js';
+import {
+  address,
+  bytes,
+  defaultState,
+  directory,
+  label,
+  mebibytes,
+  suspect,
+  wholeNumber,
+} from './arguments.js';
 import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
 import { ExitStatus } from './exit-status.js';
@@ -141,7 +150,17 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     .option('--arch <arch>', 'architecture', 'x86_64')
     .option('--first-parent', 'follow only the first parent of merges')
     .option('--pathspec <path...>', 'only commits that touch these paths')
-    .addOption(new Option('--runs <n>', 'trials of each commit').argParser(wholeNumber(1, 1000)).default(1))
+    .addOption(
+      new Option(
+        '--suspect <path[=weight]>',
+        'commits that touch it are likelier, 10 times unless said; may be repeated',
+      ).argParser(suspect),
+    )
+    .addOption(
+      new Option('--runs <n>', 'trials of each end; with more than 1, trials of one commit may disagree')
+        .argParser(wholeNumber(1, 1000))
+        .default(1),
+    )
     .addOption(new Option('--timeout <seconds>', 'limit of one trial').argParser(wholeNumber(1, 86_400)))
     .option('--detach', 'print the job and leave it to the farm')
     .addOption(json())

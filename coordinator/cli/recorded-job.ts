@@ -36,6 +36,7 @@ const spec = (mode: Mode): JobSpec => ({
   new: NEW,
   firstParent: false,
   pathspecs: [],
+  suspects: [],
   runs: 1,
   timeoutSeconds: 60,
   test: undefined,

@@ -4,6 +4,7 @@ import type { CommitId } from '@kbisect/shared/ids';
 import { commandFailed, run } from '@kbisect/shared/process';
 import type { Range } from './scheduler/range.js';
 import { RevListParser, type CommitGraph } from './search/graph.js';
+import type { Suspects } from './search/priors.js';
 
 /** Which commits are looked through. */
 export interface RangeQuery {
@@ -13,12 +14,23 @@ export interface RangeQuery {
   readonly pathspecs: readonly string[];
 }
 
+/** Commits that touch a path are so many times likelier than others to have done it. */
+export interface Suspicion {
+  readonly path: string;
+  readonly weight: number;
+}
+
 /**
  * Reads the commits of a range and where old and new parted.
  * @throws KbisectError `failed-precondition` when there is nothing to search: ends that are equal, unrelated, or the
  *   wrong way round, or no commit between them
  */
-export async function readRange(git: Git, query: RangeQuery, signal?: AbortSignal): Promise<Range> {
+export async function readRange(
+  git: Git,
+  query: RangeQuery,
+  suspicions: readonly Suspicion[] = [],
+  signal?: AbortSignal,
+): Promise<Range> {
   const { olds, new: neu } = query;
   const mergeBases: CommitId[] = [];
   for (const old of olds) {
@@ -30,7 +42,8 @@ export async function readRange(git: Git, query: RangeQuery, signal?: AbortSigna
     }
     for (const base of bases) if (!olds.includes(base) && !mergeBases.includes(base)) mergeBases.push(base);
   }
-  return { graph: await readGraph(git, query, signal), mergeBases };
+  const graph = await readGraph(git, query, signal);
+  return { graph, mergeBases, suspects: await readSuspects(git, query, graph, suspicions, signal) };
 }
 
 /**
@@ -60,10 +73,23 @@ export async function readGraph(git: Git, query: RangeQuery, signal?: AbortSigna
   return graph;
 }
 
-/** The commits of a range that touch a path. */
-export async function commitsTouching(git: Git, query: RangeQuery, path: string): Promise<CommitId[]> {
-  const args = ['rev-list', '--full-history', query.new, '--not', ...query.olds, '--', path];
-  return (await git.text(args)).split('\n').filter(Boolean) as CommitId[];
+/** The commits of a range that touch suspected paths, of each path for itself. */
+export async function readSuspects(
+  git: Git,
+  query: RangeQuery,
+  graph: CommitGraph,
+  suspicions: readonly Suspicion[],
+  signal?: AbortSignal,
+): Promise<Suspects[]> {
+  const suspects: Suspects[] = [];
+  for (const { path, weight } of suspicions) {
+    const history = query.firstParent ? '--first-parent' : '--full-history';
+    const args = ['rev-list', history, query.new, '--not', ...query.olds, '--', path];
+    const listed = await git.text(args, { ...(signal && { signal }) });
+    const commits = listed.split('\n').flatMap((commit) => graph.indexOf(commit as CommitId) ?? []);
+    suspects.push({ commits, weight });
+  }
+  return suspects;
 }
 
 function nothing(reason: string): KbisectError {

@@ -62,8 +62,8 @@ export class Repository {
         throw new KbisectError('not-found', `commit ${end} was not pushed to the coordinator`);
       }
     }
-    const { firstParent, pathspecs } = spec;
-    return readRange(this.git, { olds, new: neu, firstParent, pathspecs }, signal);
+    const { firstParent, pathspecs, suspects } = spec;
+    return readRange(this.git, { olds, new: neu, firstParent, pathspecs }, suspects, signal);
   }
 
   async #resolve(space: string, revision: string): Promise<CommitId> {

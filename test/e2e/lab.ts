@@ -137,7 +137,7 @@ export class Lab {
 
   async close(): Promise<void> {
     await this.stop();
-    await rm(this.directory, { recursive: true, force: true });
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -111,6 +111,9 @@ const jobSpec = z.object({
   new: revision,
   firstParent: z.boolean(),
   pathspecs: z.array(z.string().min(1).max(4096)).max(1000),
+  suspects: z
+    .array(z.object({ path: z.string().min(1).max(4096), weight: z.number().min(1).max(1e6) }))
+    .max(100),
   runs: z.number().int().min(1).max(1000),
   timeoutSeconds: z.number().int().min(1).max(86_400),
   test: z.discriminatedUnion('$case', [

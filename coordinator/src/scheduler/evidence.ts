@@ -9,6 +9,8 @@ export const MAX_FAILURES = 3;
 /** All that is known of one commit. */
 export interface CommitEvidence {
   readonly outcomes: Outcome[];
+  /** SHA-256 of its image, once it is built. */
+  image?: string;
   buildFailure?: string;
   /** Agents that failed to test it for reasons that are not the commit's. */
   readonly failedOn: AgentName[];
@@ -20,12 +22,14 @@ export class Evidence {
   readonly #known = new Map<CommitId, CommitEvidence>();
   /** Commits with evidence that no verdict has taken in. */
   readonly unjudged = new Set<CommitId>();
+  /** The commits that gave each image. */
+  readonly #imaged = new Map<string, CommitId[]>();
   builds = 0;
   trials = 0;
   cacheHits = 0;
   #seconds = 0;
 
-  /** @param runs trials that each commit gets */
+  /** @param runs trials of each end and, where trials do not disagree, of each commit */
   constructor(readonly runs: number) {}
 
   get commits(): Iterable<CommitId> {
@@ -41,8 +45,11 @@ export class Evidence {
   built({ value }: FactOf<'built'>): void {
     if (value.cached) this.cacheHits += 1;
     else this.builds += 1;
-    if (value.image !== undefined) return;
     const commit = commitId(value.commit);
+    if (value.image !== undefined) {
+      this.#gave(value.image.digest, commit);
+      return;
+    }
     this.of(commit).buildFailure = value.failure;
     this.unjudged.add(commit);
   }
@@ -61,6 +68,15 @@ export class Evidence {
     this.unjudged.delete(commit);
   }
 
+  #gave(image: string, commit: CommitId): void {
+    this.of(commit).image = image;
+    const commits = this.#imaged.get(image) ?? [];
+    if (!commits.includes(commit)) commits.push(commit);
+    this.#imaged.set(image, commits);
+    // What is known of one of them is known of all.
+    if (commits.length > 1) for (const one of commits) this.unjudged.add(one);
+  }
+
   /** An agent could not test the commit. */
   failed({ commit, agent }: JobLease, reason: string): void {
     const known = this.of(commit);
@@ -72,6 +88,12 @@ export class Evidence {
   /** Mean time of a trial so far. */
   get trialSeconds(): number {
     return this.trials === 0 ? 1 : this.#seconds / this.trials;
+  }
+
+  /** Other commits that gave the image of this one, in the order that they were built. */
+  alike(commit: CommitId): CommitId[] {
+    const { image } = this.of(commit);
+    return (this.#imaged.get(image ?? '') ?? []).filter((other) => other !== commit);
   }
 
   /** Whether all is known of a commit that its trials can tell. */

@@ -12,13 +12,20 @@ export function judged(commit: CommitId, verdict: Verdict, reason: string): Fact
   return { $case: 'judged', value: { commit, verdict, reason } };
 }
 
+/** A verdict that follows from what was found. */
+export function inferred(commit: CommitId, verdict: Verdict): FactOf<'judged'> {
+  const reason = 'it follows from what was found';
+  return { $case: 'judged', value: { commit, verdict, reason, inferred: true } };
+}
+
 export function ended(
   state: JobState,
   reason: string,
   culprit?: CommitId,
   candidates: CommitId[] = [],
+  confidence?: number,
 ): FactOf<'ended'> {
-  return { $case: 'ended', value: { state, culprit: culprit ?? '', candidates, reason } };
+  return { $case: 'ended', value: { state, culprit: culprit ?? '', candidates, reason, confidence } };
 }
 
 export function aborted(reason: string): FactOf<'ended'> {

@@ -13,8 +13,13 @@ export interface JobLease {
   readonly expectedSeconds: number;
   /** What is cherry-picked before the build. */
   readonly fixups: readonly CommitId[];
-  /** How many results of it are in the journal. */
+  /** How often the commit is to be tried. */
+  readonly trials: number;
+  /** How many results of it are in the journal, and how many of them are trials. */
   received: number;
+  tried: number;
+  /** Nothing more is to come of it but its end. */
+  toldAll: boolean;
   state: 'live' | 'withdrawn';
 }
 
@@ -33,19 +38,29 @@ export class JobLeases {
   }
 
   granted({ value }: FactOf<'leased'>): void {
-    const { lease, epoch, commit, agent } = value;
+    const { lease, epoch, commit, agent, trials = 1 } = value;
     const id = leaseId(lease);
-    const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, received: 0 };
     const { audit = false, expectedSeconds = 0 } = value;
     const fixups = value.fixups?.commits.map(commitId) ?? [];
-    this.#leases.set(id, { ...granted, audit, expectedSeconds, fixups, state: 'live' });
+    const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, trials };
+    const told = { received: 0, tried: 0, toldAll: false };
+    this.#leases.set(id, { ...granted, audit, expectedSeconds, fixups, ...told, state: 'live' });
     this.lastEpoch = Math.max(this.lastEpoch, epoch);
   }
 
-  /** One of its results is in the journal. */
-  received(lease: string): void {
-    const known = this.#leases.get(leaseId(lease));
-    if (known) known.received += 1;
+  built({ value }: FactOf<'built'>): void {
+    const known = this.#leases.get(leaseId(value.lease));
+    if (known === undefined) return;
+    known.received += 1;
+    known.toldAll = known.audit || value.image === undefined;
+  }
+
+  tried({ value }: FactOf<'tried'>): void {
+    const known = this.#leases.get(leaseId(value.lease));
+    if (known === undefined) return;
+    known.received += 1;
+    known.tried += 1;
+    known.toldAll = known.tried >= known.trials;
   }
 
   /** Gives the lease if its agent has failed to do the task. */

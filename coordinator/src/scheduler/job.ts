@@ -2,14 +2,13 @@ import { JobState, Verdict, type JobEvent, type JobSpec } from '@kbisect/shared/
 import { commitId, leaseId, shortId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import { Audit } from '../classes/audit.js';
 import type { BuildForecast, Prediction } from '../classes/prediction.js';
-import type { CommitGraph } from '../search/graph.js';
-import { Search, type Reading } from '../search/search.js';
 import { Ends } from './ends.js';
 import { Evidence } from './evidence.js';
-import { ended, type Fact, type FactOf } from './facts.js';
+import type { Fact, FactOf } from './facts.js';
+import { Findings } from './findings.js';
 import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
-import { judgement } from './judgement.js';
+import { JobSearch } from './job-search.js';
 import type { Range } from './range.js';
 
 /**
@@ -26,6 +25,8 @@ export class Job {
   culprit: CommitId | undefined;
   candidates: CommitId[] = [];
   reason = '';
+  /** How likely the end is right, where trials of one commit may disagree. */
+  confidence: number | undefined;
   /** Number of events applied: the version of its stream. */
   version = 0;
   readonly submittedAt: Date;
@@ -34,8 +35,8 @@ export class Job {
   readonly #ends: Ends;
   readonly #audit: Audit | undefined;
   readonly #fixups = new Fixups();
-  #range: Range | undefined;
-  #search: Search | undefined;
+  readonly #search: JobSearch;
+  readonly #findings: Findings;
   /** How many different images the journal says that there are. */
   #collapsed = 0;
 
@@ -50,6 +51,8 @@ export class Job {
     this.submittedAt = this.lastAt = at;
     this.evidence = new Evidence(Math.max(1, spec.runs));
     this.#ends = new Ends(spec, this.evidence, this.verdicts);
+    this.#search = new JobSearch(this.#ends, this.evidence, prediction);
+    this.#findings = new Findings(this.#ends, this.evidence, this.verdicts);
     this.#audit = prediction && spec.audit ? new Audit(prediction, spec.audit) : undefined;
   }
 
@@ -71,11 +74,11 @@ export class Job {
 
   /** Candidates that are left, once the range is read. */
   get remaining(): number {
-    return this.#search?.remaining ?? this.#range?.graph.size ?? 0;
+    return this.#search.standing?.search.remaining ?? 0;
   }
 
   expectedRounds(slots: number): number {
-    return this.#search?.expectedRounds(Math.max(1, slots)) ?? 0;
+    return this.#search.standing?.search.expectedRounds(Math.max(1, slots)) ?? 0;
   }
 
   /** Where the history of old and of new parted, when old is not an ancestor of new. */
@@ -85,29 +88,28 @@ export class Job {
 
   /** Position of a commit in the range, oldest first; undefined outside of it. */
   position(commit: CommitId): number | undefined {
-    return this.#range?.graph.indexOf(commit);
+    return this.#search.range?.graph.indexOf(commit);
   }
 
   /** Hands in the range, which is not in the journal as git always gives the same. */
   attach(range: Range): void {
-    this.#range = range;
-    this.#search = this.#searchOf(range);
+    this.#search.attach(range);
   }
 
   /** Takes in what was learned of builds since the last time; says whether it changed the classes. */
   collapse(): boolean {
     const changed = this.prediction?.update() ?? false;
-    if (changed && this.#range !== undefined) this.#search = this.#searchOf(this.#range);
+    if (changed) this.#search.renew();
     return changed;
   }
 
   /** Commits outside of the range whose images matter to it too; the last is an old end. */
   get outside(): CommitId[] {
-    return [...new Set([...this.#ends.olds, ...(this.#range?.mergeBases ?? [])])].reverse();
+    return [...new Set([...this.#ends.olds, ...(this.#search.range?.mergeBases ?? [])])].reverse();
   }
 
   get attached(): boolean {
-    return this.#range !== undefined;
+    return this.#search.range !== undefined;
   }
 
   /** Takes in what the journal has. */
@@ -125,7 +127,7 @@ export class Job {
         return;
       case 'mended':
         for (const commit of this.#fixups.mended(fact)) this.#rebuild(commit);
-        if (this.#range !== undefined) this.#search = this.#searchOf(this.#range);
+        this.#search.renew();
         return;
       case 'submitted':
       case undefined:
@@ -143,19 +145,22 @@ export class Job {
         return;
       }
       case 'built':
-        this.leases.received(fact.value.lease);
+        this.leases.built(fact);
         this.evidence.built(fact);
+        this.#search.hear(fact);
         this.#learnBuild(fact, this.leases.get(leaseId(fact.value.lease))?.fixups ?? []);
         return;
       case 'tried':
-        this.leases.received(fact.value.lease);
+        this.leases.tried(fact);
         this.evidence.tried(fact);
+        this.#search.hear(fact);
         return;
       case 'judged': {
         const commit = commitId(fact.value.commit);
+        this.verdicts.delete(commit); // one that is given again counts from now
         this.verdicts.set(commit, fact.value.verdict);
         this.evidence.unjudged.delete(commit);
-        this.#observe(commit, fact.value.verdict);
+        this.#search.hear(fact);
         return;
       }
       case 'ended':
@@ -163,18 +168,32 @@ export class Job {
         this.culprit = fact.value.culprit === '' ? undefined : commitId(fact.value.culprit);
         this.candidates = fact.value.candidates.map(commitId);
         this.reason = fact.value.reason;
+        this.confidence = fact.value.confidence;
         return;
     }
   }
 
   /** The fact that follows from those that are known, or undefined when more must be tested first. */
   next(): Fact | undefined {
-    if (this.over || this.#range === undefined) return undefined;
+    const { range, standing } = this.#search;
+    if (this.over || range === undefined || standing === undefined) return undefined;
     if (this.state === JobState.JOB_STATE_PREPARING) {
-      const { mergeBases, graph } = this.#range;
+      const { mergeBases, graph } = range;
       return { $case: 'started', value: { mergeBases: [...mergeBases], candidates: graph.size } };
     }
-    return this.#predicted() ?? this.#ends.next() ?? this.#judgeCandidates();
+    const fact = this.#predicted() ?? this.#ends.next();
+    if (fact || this.#ends.unproved().length > 0) return fact;
+    const judged = this.#findings.judge(standing);
+    if (judged) {
+      const picked = this.#fixups.pickedOn(commitId(judged.value.commit)).map(shortId);
+      if (picked.length > 0) judged.value.reason += `, with ${picked.join(' and ')} picked`;
+      return judged;
+    }
+    const { kind } = standing.search.conclusion();
+    if (kind !== 'searching' && this.#audits().length > 0) return undefined;
+    const mending = kind === 'found' ? undefined : this.#mending();
+    if (mending !== undefined) return 'probe' in mending ? undefined : mending;
+    return this.#findings.end(standing);
   }
 
   /**
@@ -182,7 +201,8 @@ export class Job {
    * @param trees commits at which the trees stand that could be built in
    */
   wanted(slots: number, trees: readonly CommitId[] = []): Wanted[] {
-    if (this.over || this.#range === undefined || this.state === JobState.JOB_STATE_PREPARING) return [];
+    const { standing } = this.#search;
+    if (this.over || standing === undefined || this.state === JobState.JOB_STATE_PREPARING) return [];
     const leased = new Set(this.leases.live.map((lease) => lease.commit));
     const unproved = this.#ends.unproved();
     if (unproved.length > 0) {
@@ -191,12 +211,15 @@ export class Job {
     }
     // What the builds so far tell of all others is worth more than the moment that it takes to read.
     if (this.prediction?.reading) return [];
-    const { graph } = this.#range;
+    const { graph, search } = standing;
+    const tip = this.#findings.openTip(standing);
+    if (tip !== undefined)
+      return leased.has(tip) ? [] : [{ commit: tip, audit: false, fixups: [] }].slice(0, slots);
     const inFlight = this.leases.live.flatMap(({ commit, audit }) =>
       audit ? [] : (graph.indexOf(commit) ?? []),
     );
     const cost = (index: number) => this.forecast(graph.id(index), trees).seconds;
-    const chosen = this.#search?.choose({ slots, inFlight, cost }) ?? [];
+    const chosen = search.choose({ slots, inFlight, cost });
     const mending = this.#mending();
     const probes = mending && 'probe' in mending && !leased.has(mending.probe) ? [mending.probe] : [];
     const tests = new Set([...probes, ...chosen.map((index) => graph.id(index))]);
@@ -211,55 +234,29 @@ export class Job {
 
   /** What a test of a commit is expected to take: its build, on an agent with trees at the given commits, and its trials. */
   forecast(commit: CommitId, trees: readonly CommitId[]): BuildForecast {
-    const trials = this.evidence.trialsLeft(commit) * this.evidence.trialSeconds;
+    const trials = this.trialsFor(commit) * this.evidence.trialSeconds;
     const { objects, seconds } = this.prediction?.forecast(commit, trees) ?? { objects: 0, seconds: 0 };
     return { objects, seconds: seconds + trials };
+  }
+
+  /** How often a commit is to be tried that is leased now: once where trials may disagree, as each may change what is best next. */
+  trialsFor(commit: CommitId): number {
+    const proving = this.#ends.unproved().length > 0;
+    return this.#search.noisy && !proving ? 1 : this.evidence.trialsLeft(commit);
   }
 
   /** Live leases whose result can teach nothing more. Those that have told all end by themselves. */
   futile(): JobLease[] {
     const { live } = this.leases;
     if (this.over) return live;
-    const telling = live.filter((lease) => !lease.audit && !this.evidence.isTested(lease.commit));
-    const judged = telling.filter((lease) => this.verdicts.has(lease.commit));
-    const { graph } = this.#range ?? {};
-    if (graph === undefined || this.#search === undefined || this.#ends.unproved().length > 0) return judged;
+    const telling = live.filter((lease) => !lease.audit && !lease.toldAll);
+    const { standing } = this.#search;
+    const judged = standing?.noisy ? [] : telling.filter((lease) => this.verdicts.has(lease.commit));
+    if (standing === undefined || this.#ends.unproved().length > 0) return judged;
+    const { graph, search } = standing;
     const indices = telling.flatMap((lease) => graph.indexOf(lease.commit) ?? []);
-    const futile = new Set(this.#search.futile(indices).map((index) => graph.id(index)));
+    const futile = new Set(search.futile(indices).map((index) => graph.id(index)));
     return telling.filter((lease) => futile.has(lease.commit) || judged.includes(lease));
-  }
-
-  #judgeCandidates(): Fact | undefined {
-    if (this.#search === undefined || this.#range === undefined || this.#ends.unproved().length > 0)
-      return undefined;
-    for (const commit of this.evidence.unjudged) {
-      if (this.verdicts.has(commit)) continue;
-      const fact = judgement(commit, this.evidence, this.#ends.proof, this.#ends.wanted);
-      const picked = this.#fixups.pickedOn(commit).map(shortId);
-      if (fact && picked.length > 0) fact.value.reason += `, with ${picked.join(' and ')} picked`;
-      if (fact) return fact;
-    }
-    const { graph } = this.#range;
-    const conclusion = this.#search.conclusion();
-    if (conclusion.kind !== 'searching' && this.#audits().length > 0) return undefined;
-    const mending = conclusion.kind === 'found' ? undefined : this.#mending();
-    if (mending !== undefined) return 'probe' in mending ? undefined : mending;
-    switch (conclusion.kind) {
-      case 'searching':
-        return undefined;
-      case 'found':
-        return ended(JobState.JOB_STATE_FOUND, '', graph.id(conclusion.culprit));
-      case 'ambiguous': {
-        const candidates = conclusion.candidates.map((index) => graph.id(index));
-        const reason = 'only commits that cannot be tested are left';
-        return ended(JobState.JOB_STATE_AMBIGUOUS, reason, undefined, candidates);
-      }
-      case 'flake':
-        return ended(
-          JobState.JOB_STATE_NO_DIFFERENCE,
-          'no commit of the range explains the trials: it is a flake',
-        );
-    }
   }
 
   /** What follows from the builds for the prediction of others. */
@@ -295,33 +292,16 @@ export class Job {
   #rebuild(commit: CommitId): void {
     this.evidence.rebuild(commit);
     this.verdicts.delete(commit);
+    this.#search.forgetSkip(commit);
   }
 
   /** What is to be done about commits that do not build. */
   #mending(): Fact | { probe: CommitId } | undefined {
-    if (this.#range === undefined || this.#search === undefined || this.spec.test?.$case !== 'boot')
-      return undefined;
-    const stuck = this.#search.conclusion().kind === 'ambiguous';
+    const { standing } = this.#search;
+    if (standing === undefined || this.spec.test?.$case !== 'boot') return undefined;
+    const stuck = standing.search.conclusion().kind === 'ambiguous';
     const isSkipped = (commit: CommitId) => this.verdicts.get(commit) === Verdict.VERDICT_SKIP;
-    return this.#fixups.next(this.#range.graph, this.prediction?.range, stuck, isSkipped);
-  }
-
-  /** A search that knows the classes and all verdicts so far. Commits that give one old end's image are old. */
-  #searchOf({ graph }: Range): Search {
-    const search = new Search(graph, { seed: 1 });
-    for (const group of this.prediction?.groups() ?? []) {
-      const indices = group.flatMap((commit) => graph.indexOf(commit) ?? []);
-      const isOld = this.#ends.olds.some((old) => group.includes(old));
-      if (isOld) for (const index of indices) search.observe(index, 'old');
-      else for (const index of indices.slice(1)) search.equate(indices[0]!, index);
-    }
-    for (const [commit, verdict] of this.verdicts) observe(search, graph, commit, verdict);
-    return search;
-  }
-
-  #observe(commit: CommitId, verdict: Verdict): void {
-    if (this.#search !== undefined && this.#range !== undefined)
-      observe(this.#search, this.#range.graph, commit, verdict);
+    return this.#fixups.next(standing.graph, this.prediction?.range, stuck, isSkipped);
   }
 }
 
@@ -332,15 +312,3 @@ export interface Wanted {
   /** What is cherry-picked before it is built. */
   readonly fixups: readonly CommitId[];
 }
-
-function observe(search: Search, graph: CommitGraph, commit: CommitId, verdict: Verdict): void {
-  const index = graph.indexOf(commit);
-  const reading = READINGS[verdict];
-  if (index !== undefined && reading !== undefined) search.observe(index, reading);
-}
-
-const READINGS: Partial<Record<Verdict, Reading>> = {
-  [Verdict.VERDICT_OLD]: 'old',
-  [Verdict.VERDICT_NEW]: 'new',
-  [Verdict.VERDICT_SKIP]: 'skip',
-};

@@ -54,6 +54,7 @@ export class Leases {
     job: Job,
     { commit, audit, fixups }: Wanted,
     agent: AgentName,
+    trials: number,
     forecast: BuildForecast,
     now: number,
   ): LeaseRef {
@@ -61,7 +62,7 @@ export class Leases {
     const epoch = ++this.#epoch;
     const expected = { expectedObjects: forecast.objects, expectedSeconds: forecast.seconds };
     const picked = fixups.length === 0 ? {} : { fixups: { commits: [...fixups] } };
-    const value = { lease: id, epoch, commit, agent, ...expected, audit, ...picked };
+    const value = { lease: id, epoch, commit, agent, trials, ...expected, audit, ...picked };
     this.recorder.record(job, { $case: 'leased', value }, now);
     const granted = job.leases.get(id);
     if (granted) this.#watchOver(granted, job.id, now, false);
@@ -101,9 +102,9 @@ export class Leases {
 
   /** Ends all leases of a job that is about to be over. */
   withdrawAll(job: Job, now: number): void {
-    for (const { id, commit } of job.leases.live) {
+    for (const { id, toldAll } of job.leases.live) {
       const lease = this.live.get(id);
-      if (lease && job.evidence.isTested(commit)) this.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
+      if (lease && toldAll) this.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
       else if (lease) this.withdraw(lease, 'the job is over', now);
     }
   }

@@ -74,10 +74,10 @@ export class Offers {
     if (slots === 0) free.delete(agent);
     else free.set(agent, slots);
 
-    const lease = this.leases.grant(job, wanted, agent.name, forecast, now);
+    const trials = audit ? 0 : job.trialsFor(commit);
+    const lease = this.leases.grant(job, wanted, agent.name, trials, forecast, now);
     agent.lastCommit.set(job.id, commit);
     const { timeoutSeconds, test } = spec;
-    const trials = audit ? 0 : job.evidence.trialsLeft(commit);
     this.recorder.ask({
       kind: 'offer',
       agent: agent.name,

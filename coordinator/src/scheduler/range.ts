@@ -1,9 +1,12 @@
 import type { CommitId } from '@kbisect/shared/ids';
 import type { CommitGraph } from '../search/graph.js';
+import type { Suspects } from '../search/priors.js';
 
 /** The commits between the two ends, as git gives them. */
 export interface Range {
   readonly graph: CommitGraph;
   /** Where the history of old and of new parted, when old is not an ancestor of new. */
   readonly mergeBases: readonly CommitId[];
+  /** Commits that are likelier than others to have done it. */
+  readonly suspects: readonly Suspects[];
 }

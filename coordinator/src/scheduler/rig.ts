@@ -26,7 +26,7 @@ export function commit(n: number): CommitId {
 export function straightRange(size: number): Range {
   const parser = new RevListParser();
   for (let n = size; n >= 1; n--) parser.push(Buffer.from(`${commit(n)} ${commit(n - 1)}\n`));
-  return { graph: parser.end(), mergeBases: [] };
+  return { graph: parser.end(), mergeBases: [], suspects: [] };
 }
 
 export function straightSpec(size: number, more: Partial<JobSpec> = {}): JobSpec {
@@ -40,6 +40,7 @@ export function straightSpec(size: number, more: Partial<JobSpec> = {}): JobSpec
     timeoutSeconds: 60,
     test: { $case: 'run', value: { command: 'true' } },
     title: 'a test',
+    suspects: [],
     newWhen: undefined,
     ...more,
   };

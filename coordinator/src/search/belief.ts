@@ -12,6 +12,10 @@ export interface Belief {
   readonly remaining: number;
   /** What is not known yet, in bits. */
   readonly bits: number;
+  /** A reading could not be true with the earlier ones, and was left out. */
+  readonly contradicted: boolean;
+  /** How likely the commit is new, and how likely it is old; the rest is that no commit did it. */
+  probability(commit: CommitIndex): { readonly new: number; readonly old: number };
   /** Bits that one test tells of a question that is open by half. */
   readonly bitsPerTest: number;
   /** What follows from the evidence alone. */

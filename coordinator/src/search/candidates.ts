@@ -1,4 +1,4 @@
-import { ancestorsOf, splitting } from './ancestry.js';
+import { ancestorsOf, ancestorWeight, splitting } from './ancestry.js';
 import { entropyOf, hypothesisLimit, type Belief, type Verdictless } from './belief.js';
 import type { CommitGraph, CommitIndex } from './graph.js';
 import { Ancestors, drawHypotheses } from './hypotheses.js';
@@ -10,6 +10,7 @@ import { Partition } from './partition.js';
  */
 export class Candidates implements Belief {
   readonly bitsPerTest = 1;
+  contradicted = false;
   readonly #flags: Uint8Array;
   readonly #weights: Float64Array;
   #count: number;
@@ -32,9 +33,17 @@ export class Candidates implements Belief {
     return entropyOf(this.#weights);
   }
 
+  probability(commit: CommitIndex): { new: number; old: number } {
+    const total = this.#weights.reduce((sum, weight) => sum + weight, 0);
+    const share = ancestorWeight(this.graph, this.#weights, commit) / total;
+    return { new: share, old: 1 - share };
+  }
+
   observe(commit: CommitIndex, reading: 'old' | 'new'): void {
     const ancestors = ancestorsOf(this.graph, commit);
-    this.#keep((candidate) => (ancestors[candidate] === 1) === (reading === 'new'));
+    if (!this.#keep((candidate) => (ancestors[candidate] === 1) === (reading === 'new'))) {
+      this.contradicted = true;
+    }
   }
 
   equate(one: CommitIndex, other: CommitIndex): void {
@@ -63,12 +72,14 @@ export class Candidates implements Belief {
     return { ancestors, foresight: new Partition(hypotheses, ancestors) };
   }
 
-  #keep(stays: (candidate: CommitIndex) => boolean): void {
+  /** False when none would stay; all do then. */
+  #keep(stays: (candidate: CommitIndex) => boolean): boolean {
     const left = this.#flags.map((flag, candidate) => (flag === 1 && stays(candidate) ? 1 : 0));
     const count = left.reduce((sum, flag) => sum + flag, 0);
-    if (count === 0) return;
+    if (count === 0) return false;
     this.#flags.set(left);
     this.#count = count;
     for (let commit = 0; commit < left.length; commit++) if (left[commit] === 0) this.#weights[commit] = 0;
+    return true;
   }
 }

@@ -9,6 +9,7 @@ import { ancestorWeight } from './ancestry.js';
 
 /** What trials that may err leave of a range, and when it is enough to name a culprit. */
 export class NoisyBelief implements Belief {
+  readonly contradicted = false;
   readonly #posterior: NoisyPosterior;
 
   /** @param confidence how likely a conclusion has to be before it is drawn, in (0, 1) */
@@ -36,6 +37,12 @@ export class NoisyBelief implements Belief {
     const onOld = this.#posterior.failsOnOld(best);
     const noise = (binaryEntropy(onNew) + binaryEntropy(onOld)) / 2;
     return Math.max(0.01, binaryEntropy((onNew + onOld) / 2) - noise);
+  }
+
+  probability(commit: CommitIndex): { new: number; old: number } {
+    const { weights, flake } = this.#posterior;
+    const onNew = ancestorWeight(this.graph, weights, commit);
+    return { new: onNew, old: 1 - flake - onNew };
   }
 
   observe(commit: CommitIndex, reading: 'old' | 'new'): void {

@@ -62,6 +62,16 @@ export class Search {
     return this.#belief.remaining;
   }
 
+  /** Whether a verdict could not be true with the earlier ones: trials err, and should be told one by one. */
+  get contradicted(): boolean {
+    return this.#belief.contradicted;
+  }
+
+  /** How likely the commit is new, and how likely it is old; where there is noise they may be less than 1 together. */
+  probability(commit: CommitIndex): { readonly new: number; readonly old: number } {
+    return this.#belief.probability(commit);
+  }
+
   /**
    * Takes in a verdict, or one trial's where there is noise. Of verdicts on one commit the first counts, but one that
    * comes after a skip replaces it. `OLD_END` stands for the old end: its trials teach how often old commits fail.

@@ -1,0 +1,148 @@
+import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import { commitId, type CommitId } from '@kbisect/shared/ids';
+import type { Prediction } from '../classes/prediction.js';
+import type { CommitGraph } from '../search/graph.js';
+import { OLD_END } from '../search/noise.js';
+import { suspectPrior, type Suspects } from '../search/priors.js';
+import { Search, type Reading } from '../search/search.js';
+import type { Ends } from './ends.js';
+import type { Evidence } from './evidence.js';
+import type { FactOf } from './facts.js';
+import { CONFIDENCE, noiseOf, readingOf } from './noise.js';
+import type { Range } from './range.js';
+
+/** A search, its range, and whether the trials that it is told of may err. */
+export interface Standing {
+  readonly graph: CommitGraph;
+  readonly search: Search;
+  readonly noisy: boolean;
+}
+
+type Heard = FactOf<'built'> | FactOf<'tried'> | FactOf<'judged'>;
+
+/** A job's search: made anew, of all that was heard, whenever something comes to light that changes how it is read. */
+export class JobSearch {
+  /** In the order that it became known. */
+  #heard: Heard[] = [];
+  #range: Range | undefined;
+  #search: Search | undefined;
+  #suspects: readonly Suspects[] = [];
+  /** Verdicts have contradicted each other, so that single trials cannot be relied on. */
+  #contradicted = false;
+
+  constructor(
+    private readonly ends: Ends,
+    private readonly evidence: Evidence,
+    private readonly prediction: Prediction | undefined,
+  ) {}
+
+  /** The search; none before the range is read. */
+  get standing(): Standing | undefined {
+    if (this.#range === undefined || this.#search === undefined) return undefined;
+    return { graph: this.#range.graph, search: this.#search, noisy: this.noisy };
+  }
+
+  get range(): Range | undefined {
+    return this.#range;
+  }
+
+  /** Whether trials of one commit may disagree: each is told to the search for itself then. */
+  get noisy(): boolean {
+    return this.evidence.runs > 1 || this.#contradicted;
+  }
+
+  attach(range: Range): void {
+    this.#range = range;
+    this.renew();
+  }
+
+  /** Commits that a crash makes likelier than others, besides those that the range came with. */
+  suspect(suspects: readonly Suspects[]): void {
+    this.#suspects = suspects;
+    this.renew();
+  }
+
+  hear(fact: Heard): void {
+    this.#heard.push(fact);
+    if (this.#range === undefined || this.#search === undefined) return;
+    // Only when the ends are proved is it known which trials speak for which.
+    const proves = fact.$case === 'judged' && this.ends.isEnd(commitId(fact.value.commit));
+    if (this.noisy && proves) this.renew();
+    else this.#tell(this.#search, this.#range.graph, fact);
+    this.#doubt();
+  }
+
+  /** Takes back, when the search is next made anew, that a commit cannot be tested. */
+  forgetSkip(commit: CommitId): void {
+    this.#heard = this.#heard.filter(
+      ({ $case, value }) =>
+        $case !== 'judged' || value.commit !== commit || value.verdict !== Verdict.VERDICT_SKIP,
+    );
+  }
+
+  /** Makes the search anew: the prediction of classes, or what else it is made of, has changed. */
+  renew(): void {
+    if (this.#range === undefined) return;
+    const { graph } = this.#range;
+    const { proof } = this.ends;
+    const suspects = [...this.#range.suspects, ...this.#suspects];
+    const prior = suspects.length > 0 ? { prior: suspectPrior(graph, suspects) } : {};
+    const noise = this.noisy && proof ? { noise: { ...noiseOf(proof), confidence: CONFIDENCE } } : {};
+    const search = new Search(graph, { seed: 1, ...prior, ...noise });
+    for (const group of this.prediction?.groups() ?? []) this.#equate(search, graph, group);
+    for (const fact of this.#heard) this.#tell(search, graph, fact);
+    this.#search = search;
+    this.#doubt();
+  }
+
+  #doubt(): void {
+    if (this.#contradicted || this.#search?.contradicted !== true) return;
+    this.#contradicted = true;
+    this.renew();
+  }
+
+  #tell(search: Search, graph: CommitGraph, fact: Heard): void {
+    const commit = commitId(fact.value.commit);
+    const index = this.#place(graph, commit);
+    if (index === undefined) return;
+    switch (fact.$case) {
+      case 'built':
+        if (!fact.value.equalTo) this.#equate(search, graph, [...this.evidence.alike(commit), commit]);
+        return;
+      case 'tried': {
+        const { proof, wanted } = this.ends;
+        if (!this.noisy || proof === undefined || fact.value.outcome === undefined) return;
+        const reading = readingOf(fact.value.outcome, proof, wanted);
+        if (reading !== undefined) search.observe(index, reading);
+        return;
+      }
+      case 'judged': {
+        const { verdict, inferred } = fact.value;
+        if (inferred || verdict === Verdict.VERDICT_UNSPECIFIED || index === OLD_END) return;
+        const reading = READINGS[verdict];
+        // All candidates are ancestors of the last commit: whatever it is, it tells none from another.
+        const telling = this.noisy ? reading === 'skip' : index !== graph.size - 1;
+        if (telling) search.observe(index, reading);
+        return;
+      }
+    }
+  }
+
+  /** Tells that commits give one image. */
+  #equate(search: Search, graph: CommitGraph, commits: readonly CommitId[]): void {
+    const [first, ...others] = [...new Set(commits.flatMap((commit) => this.#place(graph, commit) ?? []))];
+    for (const other of others) search.equate(Math.max(first!, other), Math.min(first!, other));
+  }
+
+  /** A commit's place in the range, or the old end's, for those outside of it that are old. */
+  #place(graph: CommitGraph, commit: CommitId): number | undefined {
+    return graph.indexOf(commit) ?? (this.ends.isOld(commit) ? OLD_END : undefined);
+  }
+}
+
+/** Verdicts in the search's words. */
+export const READINGS: Record<Exclude<Verdict, Verdict.VERDICT_UNSPECIFIED>, Reading> = {
+  [Verdict.VERDICT_OLD]: 'old',
+  [Verdict.VERDICT_NEW]: 'new',
+  [Verdict.VERDICT_SKIP]: 'skip',
+};
