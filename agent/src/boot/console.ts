@@ -32,6 +32,7 @@ export class ConsoleReader {
   readonly #kernel = new KernelLines();
   readonly #reports = new ReportFinder();
   readonly #markers: RegExp;
+  #offset = 0n;
 
   /** @param nonce what the harness's lines carry in this boot; nothing else in the guest knows it */
   constructor(nonce: string) {
@@ -56,14 +57,31 @@ export class ConsoleReader {
     return this.#marker !== undefined && this.#marker.kind !== 'ready';
   }
 
+  /** Whether the kernel has reported a crash. */
+  get crashed(): boolean {
+    return this.#reports.crashed;
+  }
+
+  /** Whether it has reported anything. */
+  get reported(): boolean {
+    return this.#reports.reported;
+  }
+
+  /** Names the addresses of this boot, in which the kernel may have been moved (KASLR). */
+  moved(resolve: Resolve): Resolve {
+    return this.#offset === 0n
+      ? resolve
+      : (address) => resolve(`0x${BigInt.asUintN(64, BigInt(address) - this.#offset).toString(16)}`);
+  }
+
   /** What was read, once the console has ended. @param resolve names addresses, for a kernel that prints no names */
   facts(resolve: Resolve = () => undefined): ConsoleFacts {
     this.#line(this.#partial);
     this.#partial = '';
     return {
       marker: this.#marker,
-      crash: this.#reports.crash(resolve),
-      warnings: this.#reports.warnings(resolve),
+      crash: this.#reports.crash(this.moved(resolve)),
+      warnings: this.#reports.warnings(this.moved(resolve)),
       lastLines: Buffer.from(this.#last.lines().join('\n'), 'latin1').toString('utf8'),
     };
   }
@@ -74,7 +92,9 @@ export class ConsoleReader {
     this.#last.push(line);
     if (line.includes('kbisect ')) this.#mark(line);
     const kernel = this.#kernel.in(line);
-    if (kernel !== undefined) this.#reports.take(kernel);
+    if (kernel === undefined) return;
+    this.#reports.take(kernel);
+    if (kernel.text.startsWith('Kernel Offset: ')) this.#offset = offsetOf(kernel.text);
   }
 
   #mark(line: string): void {
@@ -98,4 +118,10 @@ function markerOf(word: string, reason: string): Marker {
     default:
       return { kind: 'harness-broken', reason };
   }
+}
+
+/** `Kernel Offset: 0x1a000000 from 0xffffffff81000000`, which a panic ends with. */
+function offsetOf(text: string): bigint {
+  const found = /^Kernel Offset: (0x[0-9a-f]{1,16}) /.exec(text);
+  return BigInt(found?.[1] ?? 0);
 }

@@ -21,6 +21,8 @@ import type { Resolve } from './trace.js';
 const HALF_CONSOLE = 8 * 1024 * 1024;
 /** After the harness's last word a guest ends itself at once, or panics; then it is ended. */
 const GRACE_MS = 1500;
+/** After a crash a guest may have more to say of it; nothing that comes later counts. */
+const CRASH_GRACE_MS = 5000;
 /** What the guest gets for booting unless the request says otherwise. */
 const BOOT_SECONDS = 60;
 
@@ -40,8 +42,8 @@ export interface BootRequest {
   readonly nonce: string;
   /** File that takes the console. */
   readonly consolePath: string;
-  /** Names addresses, for a kernel that prints no names. */
-  readonly resolve?: Resolve;
+  /** Gets what names addresses, for a kernel that prints no names; asked when there is something to name. */
+  readonly symbols?: () => Promise<Resolve>;
   readonly signal: AbortSignal;
   readonly onConsole: (chunk: Buffer) => void;
 }
@@ -49,6 +51,7 @@ export interface BootRequest {
 /** What came of a boot. */
 export interface Booted {
   readonly outcome: Outcome;
+  readonly end: BootEnd;
   readonly seconds: number;
   /** QEMU's arguments, for the evidence; the guest's files are named by their numbers as descriptors. */
   readonly command: readonly string[];
@@ -59,13 +62,13 @@ const MONITOR_FD = 3;
 const FIRST_FILE_FD = 4;
 
 /**
- * Boots an image and says what came of it. The machine is ended when the harness has had its last word, and when its time is
- * over; a guest that hangs is asked before where it is.
+ * Boots an image and says what came of it. The machine is ended when the harness has had its last word, when the kernel has
+ * crashed, and when its time is over; a guest that hangs is asked before where it is.
  * @throws KbisectError `cancelled`; `command-failed` with QEMU's words when it cannot start
  */
 export async function boot(request: BootRequest): Promise<Booted> {
   const { arch, timeoutSeconds, usualSeconds, nonce, signal } = request;
-  const resolve = request.resolve ?? (() => undefined);
+  const symbols = request.symbols ?? (() => Promise.resolve(() => undefined));
   signal.throwIfAborted();
   const started = performance.now();
   const elapsed = () => performance.now() - started;
@@ -92,6 +95,7 @@ export async function boot(request: BootRequest): Promise<Booted> {
   let words = '';
   let end: BootEnd = 'exited';
   let dump: string | undefined;
+  let ending = false;
   let afterwards = '';
 
   child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString('utf8')).slice(-4096)));
@@ -104,11 +108,12 @@ export async function boot(request: BootRequest): Promise<Booted> {
       return;
     }
     limit.alive(elapsed());
-    const before = reader.over;
     reader.take(chunk);
-    if (reader.over && !before) {
-      end = 'spoken';
-      void delay(GRACE_MS, undefined, { signal: over.signal }).then(stop, () => undefined);
+    if (reader.over) end = 'spoken';
+    const grace = reader.over ? GRACE_MS : reader.crashed ? CRASH_GRACE_MS : undefined;
+    if (grace !== undefined && !ending) {
+      ending = true;
+      void delay(grace, undefined, { signal: over.signal }).then(stop, () => undefined);
     }
   });
   const watch = async () => {
@@ -116,10 +121,15 @@ export async function boot(request: BootRequest): Promise<Booted> {
       await delay(limit.at - elapsed(), undefined, { signal: over.signal });
     if (reader.over) return;
     end = 'timed-out';
-    if (child.stdin) dump = await dumpHang({ monitor, serial: child.stdin, said: () => afterwards, resolve });
-    stop();
+    if (child.stdin === null) return;
+    const guest = { monitor, serial: child.stdin, said: () => afterwards };
+    dump = await dumpHang({ ...guest, resolve: reader.moved(await symbols()) });
   };
-  const watched = watch().catch(() => undefined);
+  // What goes wrong in it costs the dump alone; after an end it is no more waited for.
+  const watched = watch().then(
+    () => (end === 'timed-out' ? stop() : undefined),
+    () => (end === 'timed-out' ? stop() : undefined),
+  );
 
   try {
     const [status] = await closed;
@@ -132,7 +142,9 @@ export async function boot(request: BootRequest): Promise<Booted> {
         `${arch.qemu} cannot start (status ${status}): ${words.trim()}`,
       );
     }
-    return { outcome: outcomeOf(end, reader.facts(resolve), dump), seconds: elapsed() / 1000, command };
+    const resolve = reader.reported ? await symbols() : () => undefined;
+    const outcome = outcomeOf(end, reader.facts(resolve), dump);
+    return { outcome, end, seconds: elapsed() / 1000, command };
   } finally {
     over.abort();
     signal.removeEventListener('abort', stop);

@@ -68,6 +68,14 @@ export class ReportFinder {
     if (text.startsWith('Kernel panic') && FOLLOWS_A_WARNING.test(text)) this.#promote();
   }
 
+  get reported(): boolean {
+    return this.#crash !== undefined || this.#warnings.length > 0;
+  }
+
+  get crashed(): boolean {
+    return this.#crash !== undefined;
+  }
+
   /** The first crash. @param resolve names addresses, for a kernel that prints no names */
   crash(resolve: Resolve): KernelReport | undefined {
     return this.#crash && reportOf(this.#crash, resolve);

@@ -16,11 +16,10 @@ export class SymbolMap {
   /**
    * The function that an address of the running kernel is in, or undefined.
    * @param address `0x` and hex digits
-   * @param offset by how much the kernel was moved when it started (KASLR)
    */
-  nameOf(address: string, offset = 0n): string | undefined {
+  nameOf(address: string): string | undefined {
     if (!/^0x[0-9a-f]{1,16}$/.test(address)) return undefined;
-    const at = BigInt(address) - offset;
+    const at = BigInt(address);
     let low = 0;
     let high = this.#addresses.length;
     while (low < high) {

@@ -41,11 +41,11 @@ export async function bootTask(
     report.progress(Progress_Phase.PHASE_PACK, 0);
     const initramfs = await packOrFetchInitramfs(test, arch, means.slot, signal);
     const built = await buildOrFetchImage(commit, test, arch, means, gitUrl, report, signal);
-    const { image, ...rest } = built;
+    const { image, symbols, ...rest } = built;
     report.result({ $case: 'build', value: { commit, image: image?.blob, ...rest } });
     if (image === undefined) return { $case: 'done', value: {} };
 
-    await runTrials(task, test, { arch, accelerator, image, initramfs }, means.slot, report, signal);
+    await runTrials(task, test, { arch, accelerator, image, initramfs, symbols }, means.slot, report, signal);
     return { $case: 'done', value: {} };
   } catch (error) {
     if (error instanceof KbisectError && error.code === 'invalid-argument') {

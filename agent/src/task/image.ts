@@ -25,6 +25,8 @@ export interface BuiltImage {
   readonly log: BlobRef | undefined;
   readonly cached: boolean;
   readonly seconds: number;
+  /** Its `System.map`, which names its addresses; only of an image. */
+  readonly symbols: BlobRef | undefined;
   /** What it consumed; only of an image. */
   readonly record: BlobRef | undefined;
   /** Only of a failure. */
@@ -97,6 +99,7 @@ export async function buildOrFetchImage(
   const log = await slot.artifacts.upload(logPath, signal);
   const outputs: OutputFile[] = [output('build.log', log)];
   let image: CachedFile | undefined;
+  let symbols: BlobRef | undefined;
   if (failure === '') {
     const path = join(tree, arch.image);
     image = { path, blob: await slot.artifacts.upload(path, signal) };
@@ -104,6 +107,8 @@ export async function buildOrFetchImage(
       output('image', image.blob),
       output('.config', await slot.artifacts.upload(join(tree, '.config'), signal)),
     );
+    symbols = await slot.artifacts.upload(join(tree, 'System.map'), signal);
+    outputs.push(output('System.map', symbols));
   }
   const exitCode = failure === '' ? 0 : 1;
   await slot.artifacts.recordAction(
@@ -122,6 +127,7 @@ export async function buildOrFetchImage(
     log,
     cached: false,
     seconds,
+    symbols,
     record: undefined,
     failureSignature: undefined,
     recipe,
@@ -139,11 +145,12 @@ async function fromCache(
   const common = { log, cached: true, seconds: 0, failureSignature: undefined, recipe };
   if (blob === undefined) {
     const failure = Buffer.from(known.stderrRaw).toString('utf8') || 'it failed before';
-    return { ...common, image: undefined, failure, record: undefined };
+    return { ...common, image: undefined, failure, symbols: undefined, record: undefined };
   }
   const path = join(slot.directory, 'image');
   await slot.fetch(blob, path, signal);
-  return { ...common, image: { path, blob }, failure: '', record: blobOf(known, 'record') };
+  const symbols = blobOf(known, 'System.map');
+  return { ...common, image: { path, blob }, failure: '', symbols, record: blobOf(known, 'record') };
 }
 
 async function readConfigs(test: BootTest, slot: Slot, signal: AbortSignal) {

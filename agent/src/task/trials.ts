@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task, type TrialResult } from '@kbisect/shared/gen/kbisect/v1/session';
 import { checkQemuArgs } from '@kbisect/shared/qemu-args';
 import type { Accelerator, Arch } from '../boot/arch.js';
 import { SMALL_MACHINE, type Machine } from '../boot/machine.js';
-import { boot, type BootRequest } from '../boot/qemu.js';
+import { boot } from '../boot/qemu.js';
+import { SymbolMap } from '../boot/symbol-map.js';
+import type { Resolve } from '../boot/trace.js';
 import { writeTrialInitramfs } from '../initramfs/trial.js';
 import type { Report } from '../session/session.js';
 import type { CachedFile } from './initramfs.js';
@@ -19,7 +21,8 @@ export interface Guest {
   readonly accelerator: Accelerator;
   readonly image: CachedFile;
   readonly initramfs: CachedFile;
-  readonly resolve?: BootRequest['resolve'];
+  /** The image's `System.map`. */
+  readonly symbols: BlobRef | undefined;
 }
 
 /**
@@ -97,7 +100,7 @@ async function oneTrial(
       ...(task.usualSeconds === undefined ? {} : { usualSeconds: task.usualSeconds }),
       nonce,
       consolePath,
-      ...(guest.resolve === undefined ? {} : { resolve: guest.resolve }),
+      symbols: () => symbolsOf(guest, slot, join(directory, 'System.map'), signal),
       signal,
       onConsole: (chunk) => report.console(chunk),
     });
@@ -113,6 +116,19 @@ async function oneTrial(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** The names of the image's functions, which a kernel without them in it needs to be understood. */
+async function symbolsOf(
+  { symbols }: Guest,
+  slot: Slot,
+  path: string,
+  signal: AbortSignal,
+): Promise<Resolve> {
+  if (symbols === undefined) return () => undefined;
+  await slot.artifacts.download(symbols, path, signal);
+  const map = new SymbolMap(await readFile(path, 'latin1'));
+  return (address) => map.nameOf(address);
 }
 
 function machineOf(test: BootTest): Machine {
