@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import { Lab, type Result } from './lab.js';
 import { straight, tinyJob, type TinyJob } from './tiny-job.js';
@@ -122,6 +123,32 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
     expect(result.state).toBe('ambiguous');
     const names = ['breaks-the-build', 'culprit', 'mends-the-build'];
     expect([...candidateIds(result)].sort()).toEqual(names.map((name) => fresh.ids.get(name)).sort());
+  });
+
+  it('is not led astray by another bug: every third commit crashes with it, and is skipped and named', async () => {
+    const says = (n: number) => {
+      if (n % 3 === 2) return 'panic("another bug");';
+      return n >= 16 ? 'panic("the bug");' : '';
+    };
+    const commits = Array.from({ length: 29 }, (_, n) => n);
+    const fresh = await tinyJob(
+      lab.directory,
+      'another-bug',
+      commits.map((n) => ({ name: `c${n}`, change: { kind: 'initcall', code: says(n) } })),
+    );
+    const name = (commit: string) => [...fresh.ids].find(([, id]) => id === commit)?.[0] ?? '';
+    const passes = await fresh.file('passes.sh', 'exit 0\n');
+    const id = await lab.submit(...regression(fresh, passes, 'c0', 'c28'));
+    expect(await lab.result(id)).toMatchObject({ state: 'found', culprit: { commit: fresh.ids.get('c16') } });
+    const judged = (await lab.events(id)).flatMap((fact) => (fact.$case === 'judged' ? [fact.value] : []));
+    const skips = judged.filter(({ verdict }) => verdict === Verdict.VERDICT_SKIP);
+    expect(skips.length).toBeGreaterThan(0);
+    for (const { commit, reason } of skips) {
+      expect(Number(name(commit).slice(1)) % 3).toBe(2);
+      expect(reason).toContain('panic: another bug');
+    }
+    const log = (await lab.kbisect('log', id)).stdout.toString('utf8');
+    for (const { commit } of skips) expect(log).toContain(`git bisect skip ${commit}`);
   });
 
   it('searches for a fix, with a shell script, on a history with merges', async () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Pattern } from '@kbisect/shared/pattern';
 import { ConsoleReader } from './console.js';
 import { outcomeOf, type BootEnd } from './outcome.js';
 
@@ -113,5 +114,26 @@ describe('a console', () => {
         expect(outcomeOf('timed-out', reader.facts()).kind).toBeDefined();
       }),
     );
+  });
+});
+
+describe('an output pattern', () => {
+  const read = (pattern: string, lines: readonly string[]) => {
+    const reader = new ConsoleReader('n1', new Pattern(pattern));
+    reader.take(Buffer.from(lines.map((line) => `${line}\r\n`).join('')));
+    return outcomeOf('spoken', reader.facts()).kind;
+  };
+
+  it('finds the first line from where the test began, whatever else happened', () => {
+    const lines = ['boot: slow', 'kbisect n1 READY', 'slow: 7 ms', 'slow: 9 ms', 'kbisect n1 FAIL'];
+    expect(read('^slow: [0-9]+', lines)).toEqual({ $case: 'outputMatched', value: { line: 'slow: 7 ms' } });
+    expect(read('^boot', lines)?.$case).toBe('fail');
+    expect(read('READY|FAIL', lines)?.$case).toBe('fail');
+  });
+
+  it('that would go back and forth for ever takes no time', () => {
+    const started = performance.now();
+    read('(a+)+$', ['kbisect n1 READY', ...Array.from({ length: 50 }, () => `${'a'.repeat(4000)}!`)]);
+    expect(performance.now() - started).toBeLessThan(5000);
   });
 });

@@ -3,6 +3,7 @@ import { LastLines } from './last-lines.js';
 import { ReportFinder } from './report-finder.js';
 import type { KernelReport } from './report.js';
 import type { Resolve } from './trace.js';
+import type { Pattern } from '@kbisect/shared/pattern';
 
 /** What the harness said last, if anything. */
 export type Marker =
@@ -17,12 +18,15 @@ export interface ConsoleFacts {
   readonly crash: KernelReport | undefined;
   /** What it complained of and went on. */
   readonly warnings: readonly KernelReport[];
+  /** The first line of the test's time that the job's output pattern matches. */
+  readonly matched: string | undefined;
   /** The last lines, for whoever looks at a hang. */
   readonly lastLines: string;
 }
 
 const MAX_LINE = 4096;
 const LAST_LINES = 20;
+const MAX_MATCHED = 512;
 
 /** Reads a console as it comes, in any pieces. Nothing in it can make this throw. */
 export class ConsoleReader {
@@ -33,9 +37,16 @@ export class ConsoleReader {
   readonly #reports = new ReportFinder();
   readonly #markers: RegExp;
   #offset = 0n;
+  #matched: string | undefined;
 
-  /** @param nonce what the harness's lines carry in this boot; nothing else in the guest knows it */
-  constructor(nonce: string) {
+  /**
+   * @param nonce what the harness's lines carry in this boot; nothing else in the guest knows it
+   * @param output what the job looks for in the console
+   */
+  constructor(
+    nonce: string,
+    private readonly output?: Pattern,
+  ) {
     // A message of the kernel may stand before a marker or run into its end.
     this.#markers = new RegExp(
       `kbisect ${nonce} (READY|PASS|FAIL|TIMEOUT|HARNESS-BROKEN|ENVIRONMENT-MISSING)(?: (.*))?`,
@@ -82,6 +93,7 @@ export class ConsoleReader {
       marker: this.#marker,
       crash: this.#reports.crash(this.moved(resolve)),
       warnings: this.#reports.warnings(this.moved(resolve)),
+      matched: this.#matched,
       lastLines: Buffer.from(this.#last.lines().join('\n'), 'latin1').toString('utf8'),
     };
   }
@@ -91,6 +103,8 @@ export class ConsoleReader {
     if (line === '') return;
     this.#last.push(line);
     if (line.includes('kbisect ')) this.#mark(line);
+    else if (this.#matched === undefined && this.#marker !== undefined && this.output?.matches(line))
+      this.#matched = Buffer.from(line, 'latin1').toString('utf8').slice(0, MAX_MATCHED);
     const kernel = this.#kernel.in(line);
     if (kernel === undefined) return;
     this.#reports.take(kernel);

@@ -13,7 +13,7 @@ export type BootEnd =
 
 /**
  * What a boot's console and end mean. A crash outweighs what the harness said, before and after it: a kernel that has
- * oopsed can say anything. A guest that ends without a word or a crash has rebooted by itself. What the kernel complained
+ * oopsed can say anything. What the job looks for in the output outweighs both. A guest that ends without a word or a crash has rebooted by itself. What the kernel complained
  * of and went on stands beside the outcome.
  * @param dump where a guest that hangs was, as far as it could be asked
  */
@@ -25,9 +25,10 @@ export function outcomeOf(end: BootEnd, facts: ConsoleFacts, dump?: string): Out
 
 function kindOf(
   end: BootEnd,
-  { marker, crash, lastLines }: ConsoleFacts,
+  { marker, crash, matched, lastLines }: ConsoleFacts,
   dump: string | undefined,
 ): Outcome['kind'] {
+  if (matched !== undefined) return { $case: 'outputMatched', value: { line: matched } };
   if (crash !== undefined) return { $case: 'crash', value: crashOf(crash) };
   switch (marker?.kind) {
     case 'pass':

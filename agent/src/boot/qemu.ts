@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Pattern } from '@kbisect/shared/pattern';
 import { killGroup, startProcess } from '@kbisect/shared/process';
 import type { Accelerator, Arch } from './arch.js';
 import { BoundedFile } from './bounded-file.js';
@@ -40,6 +41,8 @@ export interface BootRequest {
   readonly usualSeconds?: number;
   /** Marks the harness's lines in this boot, as its initramfs has it; letters and digits. */
   readonly nonce: string;
+  /** What the job looks for in the console. */
+  readonly output?: Pattern;
   /** File that takes the console. */
   readonly consolePath: string;
   /** Gets what names addresses, for a kernel that prints no names; asked when there is something to name. */
@@ -85,7 +88,7 @@ export async function boot(request: BootRequest): Promise<Booted> {
   // A guest that is gone takes no sysrq.
   child.stdin?.on('error', () => undefined);
 
-  const reader = new ConsoleReader(nonce);
+  const reader = new ConsoleReader(nonce, request.output);
   const file = new BoundedFile(request.consolePath, HALF_CONSOLE);
   const live = new LiveConsole(request.onConsole);
   const longest = ((request.bootSeconds ?? BOOT_SECONDS) + timeoutSeconds) * 1000;

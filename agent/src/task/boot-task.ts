@@ -4,6 +4,7 @@ import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/sessio
 import { commitId } from '@kbisect/shared/ids';
 import { archOf, type Accelerator } from '../boot/arch.js';
 import type { Report, TaskEnd } from '../session/session.js';
+import { guestDisk, guestModules } from './guest-parts.js';
 import { buildOrFetchImage } from './image.js';
 import { packOrFetchInitramfs } from './initramfs.js';
 import type { Slot } from './slot.js';
@@ -41,11 +42,14 @@ export async function bootTask(
     report.progress(Progress_Phase.PHASE_PACK, 0);
     const initramfs = await packOrFetchInitramfs(test, arch, means.slot, signal);
     const built = await buildOrFetchImage(commit, test, arch, means, gitUrl, report, signal);
-    const { image, symbols, ...rest } = built;
+    const { image, symbols, modules: builtModules, ...rest } = built;
     report.result({ $case: 'build', value: { commit, image: image?.blob, ...rest } });
     if (image === undefined) return { $case: 'done', value: {} };
 
-    await runTrials(task, test, { arch, accelerator, image, initramfs, symbols }, means.slot, report, signal);
+    const modules = await guestModules(builtModules, means.slot);
+    const disk = await guestDisk(test, means.slot, signal);
+    const guest = { arch, accelerator, image, initramfs, symbols, modules, disk };
+    await runTrials(task, test, guest, means.slot, report, signal);
     return { $case: 'done', value: {} };
   } catch (error) {
     if (error instanceof KbisectError && error.code === 'invalid-argument') {

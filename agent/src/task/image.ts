@@ -6,6 +6,7 @@ import {
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
+import { KbisectError } from '@kbisect/shared/errors';
 import type { Digest } from '@kbisect/shared/digest';
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Arch } from '../boot/arch.js';
@@ -14,6 +15,7 @@ import { buildKernel } from '../build/kbuild.js';
 import { buildAction, recipeDigest } from '../build/recipe.js';
 import type { Report } from '../session/session.js';
 import type { BootMeans } from './boot-task.js';
+import type { BuiltModule } from './guest-parts.js';
 import type { CachedFile } from './initramfs.js';
 import type { Slot } from './slot.js';
 
@@ -22,6 +24,8 @@ export interface BuiltImage {
   readonly image: CachedFile | undefined;
   /** Why there is no image; empty when there is one. */
   readonly failure: string;
+  /** Modules that were built with it. */
+  readonly modules: readonly BuiltModule[];
   readonly log: BlobRef | undefined;
   readonly cached: boolean;
   readonly seconds: number;
@@ -56,7 +60,7 @@ export async function buildOrFetchImage(
   const texts = await readConfigs(test, slot, signal);
   const recipe = recipeDigest({
     arch: test.arch,
-    target: arch.target,
+    target: [arch.target, ...test.modules].join(' '),
     base: texts.base ?? (await readFile(MINIMAL_PROFILE, 'utf8')),
     baseIsProfile: texts.base === undefined,
     fragments: texts.fragments.map(({ text }) => text),
@@ -64,11 +68,11 @@ export async function buildOrFetchImage(
   });
   const action = buildAction(await slot.mirror.git.treeOf(commit), recipe);
   const known = await slot.artifacts.actionResult(action, signal);
-  if (known) return fromCache(known, recipe, slot, signal);
+  if (known) return fromCache(known, test, recipe, slot, signal);
   const waiting = () => report.progress(Progress_Phase.PHASE_WAIT, 0);
   using _turn = await slot.artifacts.takeTurn(action, waiting, signal);
   const others = await slot.artifacts.actionResult(action, signal);
-  if (others) return await fromCache(others, recipe, slot, signal);
+  if (others) return await fromCache(others, test, recipe, slot, signal);
 
   const started = performance.now();
   const logPath = join(slot.directory, 'build.log');
@@ -89,6 +93,14 @@ export async function buildOrFetchImage(
       onProgress: (fraction) => report.progress(Progress_Phase.PHASE_BUILD, fraction),
     });
     if (built.kind === 'failed') failure = built.firstError;
+    for (const module of failure === '' ? test.modules : []) {
+      const target = { target: module, logPath: join(slot.directory, 'module.log') };
+      const more = await buildKernel({
+        ...{ tree, arch: test.arch, jobs: means.jobs, signal, onProgress: () => undefined },
+        ...target,
+      });
+      if (more.kind === 'failed') failure = `the module ${module}: ${more.firstError}`;
+    }
   } catch (error) {
     if (!(error instanceof UnconfigurableError)) throw error;
     failure = error.message;
@@ -100,6 +112,7 @@ export async function buildOrFetchImage(
   const outputs: OutputFile[] = [output('build.log', log)];
   let image: CachedFile | undefined;
   let symbols: BlobRef | undefined;
+  const modules: BuiltModule[] = [];
   if (failure === '') {
     const path = join(tree, arch.image);
     image = { path, blob: await slot.artifacts.upload(path, signal) };
@@ -109,6 +122,10 @@ export async function buildOrFetchImage(
     );
     symbols = await slot.artifacts.upload(join(tree, 'System.map'), signal);
     outputs.push(output('System.map', symbols));
+    for (const name of test.modules) {
+      modules.push({ name, path: join(tree, name) });
+      outputs.push(output(name, await slot.artifacts.upload(join(tree, name), signal)));
+    }
   }
   const exitCode = failure === '' ? 0 : 1;
   await slot.artifacts.recordAction(
@@ -123,6 +140,7 @@ export async function buildOrFetchImage(
   const seconds = (performance.now() - started) / 1000;
   return {
     image,
+    modules,
     failure,
     log,
     cached: false,
@@ -136,6 +154,7 @@ export async function buildOrFetchImage(
 
 async function fromCache(
   known: ActionResult,
+  test: BootTest,
   recipe: Digest,
   slot: Slot,
   signal: AbortSignal,
@@ -145,12 +164,19 @@ async function fromCache(
   const common = { log, cached: true, seconds: 0, failureSignature: undefined, recipe };
   if (blob === undefined) {
     const failure = Buffer.from(known.stderrRaw).toString('utf8') || 'it failed before';
-    return { ...common, image: undefined, failure, symbols: undefined, record: undefined };
+    return { ...common, image: undefined, modules: [], failure, symbols: undefined, record: undefined };
   }
   const path = join(slot.directory, 'image');
   await slot.fetch(blob, path, signal);
+  const modules: BuiltModule[] = [];
+  for (const [n, name] of test.modules.entries()) {
+    const module = blobOf(known, name);
+    if (module === undefined) throw new KbisectError('data-loss', `the cached build has no ${name}`);
+    modules.push({ name, path: join(slot.directory, `module${n}`) });
+    await slot.fetch(module, join(slot.directory, `module${n}`), signal);
+  }
   const symbols = blobOf(known, 'System.map');
-  return { ...common, image: { path, blob }, failure: '', symbols, record: blobOf(known, 'record') };
+  return { ...common, image: { path, blob }, modules, failure: '', symbols, record: blobOf(known, 'record') };
 }
 
 async function readConfigs(test: BootTest, slot: Slot, signal: AbortSignal) {

@@ -4,14 +4,16 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task, type TrialResult } from '@kbisect/shared/gen/kbisect/v1/session';
+import { Pattern } from '@kbisect/shared/pattern';
 import { checkQemuArgs } from '@kbisect/shared/qemu-args';
 import type { Accelerator, Arch } from '../boot/arch.js';
-import { SMALL_MACHINE, type Machine } from '../boot/machine.js';
+import { SMALL_MACHINE, type GuestFiles, type Machine } from '../boot/machine.js';
 import { boot } from '../boot/qemu.js';
 import { SymbolMap } from '../boot/symbol-map.js';
 import type { Resolve } from '../boot/trace.js';
 import { writeTrialInitramfs } from '../initramfs/trial.js';
 import type { Report } from '../session/session.js';
+import type { GuestModules } from './guest-parts.js';
 import type { CachedFile } from './initramfs.js';
 import type { Slot } from './slot.js';
 
@@ -23,6 +25,8 @@ export interface Guest {
   readonly initramfs: CachedFile;
   /** The image's `System.map`. */
   readonly symbols: BlobRef | undefined;
+  readonly modules: GuestModules;
+  readonly disk: GuestFiles['disk'];
 }
 
 /**
@@ -85,20 +89,25 @@ async function oneTrial(
       timeoutSeconds: task.timeoutSeconds,
       repeat: Math.max(1, test.repeat),
       needs: test.needs,
-      modules: [],
+      modules: guest.modules.paths,
       onDisk: test.disk !== undefined,
     };
     const initramfs = join(directory, 'initramfs');
-    await writeTrialInitramfs([guest.initramfs.path], settings, initramfs);
+    await writeTrialInitramfs([guest.initramfs.path, ...guest.modules.archives], settings, initramfs);
     const consolePath = join(directory, 'console');
     const { outcome, seconds, command } = await boot({
       arch: guest.arch,
       accelerator: guest.accelerator,
       machine,
-      files: { image: guest.image.path, initramfs },
+      files: {
+        image: guest.image.path,
+        initramfs,
+        ...(guest.disk === undefined ? {} : { disk: guest.disk }),
+      },
       timeoutSeconds: task.timeoutSeconds,
       ...(task.usualSeconds === undefined ? {} : { usualSeconds: task.usualSeconds }),
       nonce,
+      ...(task.outputPattern ? { output: new Pattern(task.outputPattern) } : {}),
       consolePath,
       symbols: () => symbolsOf(guest, slot, join(directory, 'System.map'), signal),
       signal,
