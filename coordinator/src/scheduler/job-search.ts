@@ -1,8 +1,7 @@
 import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import type { Prediction } from '../classes/prediction.js';
-import type { CommitGraph } from '../search/graph.js';
-import { OLD_END } from '../search/noise.js';
+import { OLD_END, type CommitGraph, type CommitIndex } from '../search/graph.js';
 import { suspectPrior, type Suspects } from '../search/priors.js';
 import { Search, type Reading } from '../search/search.js';
 import type { Ends } from './ends.js';
@@ -103,7 +102,7 @@ export class JobSearch {
 
   #tell(search: Search, graph: CommitGraph, fact: Heard): void {
     const commit = commitId(fact.value.commit);
-    const index = this.#place(graph, commit);
+    const index = this.place(graph, commit);
     if (index === undefined) return;
     switch (fact.$case) {
       case 'built':
@@ -130,13 +129,18 @@ export class JobSearch {
 
   /** Tells that commits give one image. */
   #equate(search: Search, graph: CommitGraph, commits: readonly CommitId[]): void {
-    const [first, ...others] = [...new Set(commits.flatMap((commit) => this.#place(graph, commit) ?? []))];
+    const [first, ...others] = [...new Set(commits.flatMap((commit) => this.place(graph, commit) ?? []))];
     for (const other of others) search.equate(Math.max(first!, other), Math.min(first!, other));
   }
 
   /** A commit's place in the range, or the old end's, for those outside of it that are old. */
-  #place(graph: CommitGraph, commit: CommitId): number | undefined {
+  place(graph: CommitGraph, commit: CommitId): CommitIndex | undefined {
     return graph.indexOf(commit) ?? (this.ends.isOld(commit) ? OLD_END : undefined);
+  }
+
+  /** The commit at a place; the first of the old ends at the old end's. */
+  commitAt(graph: CommitGraph, place: CommitIndex): CommitId {
+    return place === OLD_END ? this.ends.olds[0]! : graph.id(place);
   }
 }
 

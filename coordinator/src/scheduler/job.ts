@@ -216,13 +216,14 @@ export class Job {
     if (tip !== undefined)
       return leased.has(tip) ? [] : [{ commit: tip, audit: false, fixups: [] }].slice(0, slots);
     const inFlight = this.leases.live.flatMap(({ commit, audit }) =>
-      audit ? [] : (graph.indexOf(commit) ?? []),
+      audit ? [] : (this.#search.place(graph, commit) ?? []),
     );
-    const cost = (index: number) => this.forecast(graph.id(index), trees).seconds;
+    const commitAt = (place: number) => this.#search.commitAt(graph, place);
+    const cost = (place: number) => this.forecast(commitAt(place), trees).seconds;
     const chosen = search.choose({ slots, inFlight, cost });
     const mending = this.#mending();
     const probes = mending && 'probe' in mending && !leased.has(mending.probe) ? [mending.probe] : [];
-    const tests = new Set([...probes, ...chosen.map((index) => graph.id(index))]);
+    const tests = new Set([...probes, ...chosen.map(commitAt)]);
     const wanted = [...tests].map((commit) => ({
       commit,
       audit: false,
@@ -254,9 +255,11 @@ export class Job {
     const judged = standing?.noisy ? [] : telling.filter((lease) => this.verdicts.has(lease.commit));
     if (standing === undefined || this.#ends.unproved().length > 0) return judged;
     const { graph, search } = standing;
-    const indices = telling.flatMap((lease) => graph.indexOf(lease.commit) ?? []);
-    const futile = new Set(search.futile(indices).map((index) => graph.id(index)));
-    return telling.filter((lease) => futile.has(lease.commit) || judged.includes(lease));
+    const places = telling.flatMap((lease) => this.#search.place(graph, lease.commit) ?? []);
+    const futile = new Set<number | undefined>(search.futile(places));
+    return telling.filter(
+      (lease) => futile.has(this.#search.place(graph, lease.commit)) || judged.includes(lease),
+    );
   }
 
   /** What follows from the builds for the prediction of others. */

@@ -13,7 +13,10 @@ export function ancestorsOf(graph: CommitGraph, commit: CommitIndex): Uint8Array
 
 /** The sum of the weights of a commit's ancestors, itself included. */
 export function ancestorWeight(graph: CommitGraph, weights: Float64Array, commit: CommitIndex): number {
-  return ancestorsOf(graph, commit).reduce((sum, flag, place) => sum + flag * weights[place]!, 0);
+  const flags = ancestorsOf(graph, commit);
+  let sum = 0;
+  for (let place = 0; place <= commit; place++) if (flags[place] === 1) sum += weights[place]!;
+  return sum;
 }
 
 /** How many commits one pass over the graph can tell apart: the bits of a word. */

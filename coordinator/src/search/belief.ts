@@ -20,8 +20,8 @@ export interface Belief {
   readonly bitsPerTest: number;
   /** What follows from the evidence alone. */
   conclusion(): Verdictless;
-  /** Commits that have to be told apart before anything follows: a flag each, and their number. */
-  unresolved(): { readonly flags: Uint8Array; readonly count: number };
+  /** Commits that have to be told apart before one of them can be named. */
+  unresolved(): Unresolved;
   /** Those of `tests` whose outcome would change nothing. */
   futile(tests: readonly CommitIndex[]): CommitIndex[];
   /** For choosing: which hypotheses each commit descends from, and what tests of commits will tell of them. */
@@ -35,9 +35,13 @@ export type Verdictless =
   /** No commit did it: old and new behave alike. */
   | { readonly kind: 'flake'; readonly confidence: number };
 
-/** How many hypotheses stand for the posterior: fewer on large graphs, where each costs a bit of every commit. */
-export function hypothesisLimit(graphSize: number): number {
-  return graphSize > 50_000 ? 512 : 1024;
+/** The likeliest commits that together are likely enough for a conclusion or, if that cannot be, all that may be it. */
+export interface Unresolved {
+  /** A flag per commit. */
+  readonly flags: Uint8Array;
+  readonly count: number;
+  /** How likely the culprit is one of them. */
+  readonly confidence: number;
 }
 
 /** Entropy in bits of a distribution given by weights of any unit. */

@@ -1,8 +1,13 @@
 import { ancestorsOf, ancestorWeight, splitting } from './ancestry.js';
-import { entropyOf, hypothesisLimit, type Belief, type Verdictless } from './belief.js';
+import { entropyOf, type Belief, type Unresolved, type Verdictless } from './belief.js';
 import type { CommitGraph, CommitIndex } from './graph.js';
 import { Ancestors, drawHypotheses } from './hypotheses.js';
 import { Partition } from './partition.js';
+
+/** How many hypotheses stand for the posterior: fewer on large graphs, where each costs a bit of every commit. */
+function hypothesisLimit(graphSize: number): number {
+  return graphSize > 50_000 ? 512 : 1024;
+}
 
 /**
  * What verdicts that never err leave of a range: a commit is new exactly when the culprit is among its ancestors.
@@ -57,8 +62,8 @@ export class Candidates implements Belief {
     return { kind: 'found', culprit: this.#flags.indexOf(1), confidence: 1 };
   }
 
-  unresolved(): { flags: Uint8Array; count: number } {
-    return { flags: this.#flags, count: this.#count };
+  unresolved(): Unresolved {
+    return { flags: this.#flags, count: this.#count, confidence: 1 };
   }
 
   futile(tests: readonly CommitIndex[]): CommitIndex[] {

@@ -21,7 +21,8 @@ export function splitCell(
   ancestors: Ancestors,
   commit: CommitIndex,
 ): { inside: Cell; outside: Cell } {
-  const row = ancestors.bytes.subarray(commit * ancestors.width, (commit + 1) * ancestors.width);
+  const start = ancestors.start(commit);
+  const row = ancestors.bytes.subarray(start, start + ancestors.width);
   const inside = cell.mask.map((byte, position) => byte & row[position]!);
   const outside = cell.mask.map((byte, position) => byte & ~row[position]!);
   return {
@@ -61,8 +62,9 @@ export class ByteSums {
   }
 
   /** The sum over those hypotheses of a cell that are ancestors of the commit. */
-  inside({ bytes, width }: Ancestors, commit: CommitIndex, { mask, positions }: Cell): number {
-    const row = commit * width;
+  inside(ancestors: Ancestors, commit: CommitIndex, { mask, positions }: Cell): number {
+    const { bytes } = ancestors;
+    const row = ancestors.start(commit);
     let sum = 0;
     for (const position of positions) {
       sum += this.#tables[256 * position + (bytes[row + position]! & mask[position]!)]!;

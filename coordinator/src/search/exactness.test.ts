@@ -106,7 +106,7 @@ describe('a search of any range', () => {
         expect(search.conclusion()).toEqual(
           alike.length === 1
             ? { kind: 'found', culprit: job.culprit, confidence: 1 }
-            : { kind: 'ambiguous', candidates: alike },
+            : { kind: 'ambiguous', candidates: alike, confidence: 1 },
         );
       }),
       { numRuns: 1000 },

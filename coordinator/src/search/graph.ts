@@ -5,6 +5,9 @@ import { grown, IdTable } from './id-table.js';
 /** A commit's place in topological order: 0 is the oldest, parents have smaller places than their children. */
 export type CommitIndex = number;
 
+/** In place of a commit of the range: the old end, which is in no range and has no culprit among its ancestors. */
+export const OLD_END = -1;
+
 /**
  * The commits of a range and the parents they have within it, in typed arrays. The last commit is the tip, of
  * which every other one is an ancestor; parents outside the range are old.

@@ -1,4 +1,4 @@
-import type { CommitGraph, CommitIndex } from './graph.js';
+import { OLD_END, type CommitGraph, type CommitIndex } from './graph.js';
 
 /** In place of a culprit: the hypothesis that no commit did it. */
 export const NO_COMMIT = -1;
@@ -53,7 +53,7 @@ export class Ancestors {
     { culprits }: Hypotheses,
   ) {
     const length = Math.max(1, Math.ceil(culprits.length / 32));
-    const words = new Uint32Array(graph.size * length);
+    const words = new Uint32Array((graph.size + 1) * length); // the last row is the old end's
     this.width = 4 * length;
     this.bytes = new Uint8Array(words.buffer);
     this.#words = words;
@@ -69,20 +69,25 @@ export class Ancestors {
     }
   }
 
+  /** Where a commit's row starts in `bytes`. */
+  start(commit: CommitIndex): number {
+    return (commit === OLD_END ? this.graph.size : commit) * this.width;
+  }
+
   /** Whether two commits have the same hypotheses among their ancestors. */
   same(one: CommitIndex, other: CommitIndex): boolean {
-    const length = this.width / 4;
-    for (let word = 0; word < length; word++) {
-      if (this.#words[one * length + word] !== this.#words[other * length + word]) return false;
+    const ones = this.start(one) / 4;
+    const others = this.start(other) / 4;
+    for (let word = 0; word < this.width / 4; word++) {
+      if (this.#words[ones + word] !== this.#words[others + word]) return false;
     }
     return true;
   }
 
   /** A number that is equal for equal rows (FNV-1a, by words). */
   hash(commit: CommitIndex): number {
-    const length = this.width / 4;
     let hash = 0x811c9dc5;
-    for (let i = commit * length, end = i + length; i < end; i++) {
+    for (let i = this.start(commit) / 4, end = i + this.width / 4; i < end; i++) {
       hash = Math.imul(hash ^ this.#words[i]!, 0x01000193);
       hash ^= hash >>> 15;
     }

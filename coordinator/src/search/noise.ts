@@ -1,6 +1,6 @@
 import { ancestorsOf } from './ancestry.js';
 import { BetaBernoulli, type BetaPrior } from './beta.js';
-import type { CommitGraph, CommitIndex } from './graph.js';
+import { OLD_END, type CommitGraph, type CommitIndex } from './graph.js';
 
 /** What is believed of failures before any trial. */
 export interface NoiseModel {
@@ -12,14 +12,14 @@ export interface NoiseModel {
   readonly flake: number;
 }
 
+/** Logarithm of the likelihood beside the highest from which on a culprit is as good as ruled out. */
+const NEGLIGIBLE = -40;
+
 export const DEFAULT_NOISE: NoiseModel = {
   onNew: { fails: 1, passes: 1 },
   onOld: { fails: 0.2, passes: 2 },
   flake: 0.02,
 };
-
-/** The old end, which is not in the range, where a trial's commit is asked for. */
-export const OLD_END = -1;
 
 /**
  * The posterior of culprits under trials that may miss the bug or raise a false alarm, at rates that are learned
@@ -34,7 +34,7 @@ export class NoisyPosterior {
   readonly #onOld: BetaBernoulli;
   /** Under the flake hypothesis all trials are of one rate, of which nothing is known. */
   readonly #alike = new BetaBernoulli({ fails: 1, passes: 1 });
-  readonly #prior: Float64Array;
+  readonly #logPrior: Float64Array;
   readonly #flakePrior: number;
   /** Trials of each commit's descendants (itself included): of new commits, if it is the culprit. */
   readonly #fails: Int32Array;
@@ -48,7 +48,7 @@ export class NoisyPosterior {
     prior: Float64Array,
     model: NoiseModel,
   ) {
-    this.#prior = Float64Array.from(prior);
+    this.#logPrior = prior.map(Math.log);
     this.#flakePrior = model.flake * prior.reduce((sum, weight) => sum + weight, 0);
     this.#onNew = new BetaBernoulli(model.onNew);
     this.#onOld = new BetaBernoulli(model.onOld);
@@ -76,7 +76,7 @@ export class NoisyPosterior {
     const ofOne = ancestorsOf(this.graph, one);
     const ofOther = ancestorsOf(this.graph, other);
     for (let culprit = 0; culprit < this.graph.size; culprit++) {
-      if (ofOne[culprit] !== ofOther[culprit]) this.#prior[culprit] = 0;
+      if (ofOne[culprit] !== ofOther[culprit]) this.#logPrior[culprit] = -Infinity;
     }
     this.#weigh();
   }
@@ -106,14 +106,15 @@ export class NoisyPosterior {
       const fails = this.#fails[culprit]!;
       const passes = this.#passes[culprit]!;
       weights[culprit] =
-        Math.log(this.#prior[culprit]!) +
+        this.#logPrior[culprit]! +
         this.#onNew.logLikelihood(fails, passes) +
         this.#onOld.logLikelihood(this.#allFails - fails, this.#allPasses - passes);
       if (weights[culprit]! > highest) highest = weights[culprit]!;
     }
     let total = Math.exp(flakeLog - highest);
     for (let culprit = 0; culprit < weights.length; culprit++) {
-      weights[culprit] = Math.exp(weights[culprit]! - highest);
+      const below = weights[culprit]! - highest;
+      weights[culprit] = below < NEGLIGIBLE ? 0 : Math.exp(below);
       total += weights[culprit]!;
     }
     for (let culprit = 0; culprit < weights.length; culprit++) weights[culprit]! /= total;

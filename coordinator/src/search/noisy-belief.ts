@@ -1,11 +1,14 @@
-import { entropyOf, hypothesisLimit, type Belief, type Verdictless } from './belief.js';
+import { ancestorWeight } from './ancestry.js';
+import { entropyOf, type Belief, type Unresolved, type Verdictless } from './belief.js';
 import { binaryEntropy } from './entropy.js';
-import type { CommitGraph, CommitIndex } from './graph.js';
+import { OLD_END, type CommitGraph, type CommitIndex } from './graph.js';
 import { Ancestors, drawHypotheses, NO_COMMIT, type Hypotheses } from './hypotheses.js';
 import { NoisyPosterior, type NoiseModel } from './noise.js';
 import { NoisyPartition } from './noisy-partition.js';
 import type { RandomSource } from './random.js';
-import { ancestorWeight } from './ancestry.js';
+
+/** How many hypotheses stand for the posterior; those that have grown likely always stand for themselves. */
+const HYPOTHESES = 256;
 
 /** What trials that may err leave of a range, and when it is enough to name a culprit. */
 export class NoisyBelief implements Belief {
@@ -61,17 +64,22 @@ export class NoisyBelief implements Belief {
     return confidence >= this.confidence ? { kind: 'found', culprit, confidence } : { kind: 'searching' };
   }
 
-  unresolved(): { flags: Uint8Array; count: number } {
-    const { weights, flake } = this.#posterior;
-    const order = [...weights.keys()].filter((commit) => weights[commit]! > 1e-9);
-    order.sort((one, other) => weights[other]! - weights[one]!);
-    const flags = new Uint8Array(weights.length);
-    let count = 0;
-    for (let mass = 0; count < order.length && mass < this.confidence * (1 - flake); count++) {
-      flags[order[count]!] = 1;
-      mass += weights[order[count]!]!;
-    }
-    return { flags, count };
+  unresolved(): Unresolved {
+    const { weights } = this.#posterior;
+    const sorted = Float64Array.from(weights).sort();
+    let mass = 0;
+    let least = sorted.length;
+    while (least > 0 && mass < this.confidence && sorted[least - 1]! > 0) mass += sorted[--least]!;
+    // All that are as likely as the last one: what no test can tell apart stays together.
+    const threshold = sorted[least] ?? 0;
+    let [count, confidence] = [0, 0];
+    const flags = Uint8Array.from(weights, (weight) => {
+      if (weight === 0 || weight < threshold * (1 - 1e-9)) return 0;
+      count++;
+      confidence += weight;
+      return 1;
+    });
+    return { flags, count, confidence };
   }
 
   futile(tests: readonly CommitIndex[]): CommitIndex[] {
@@ -79,6 +87,7 @@ export class NoisyBelief implements Belief {
     const { weights, flake } = this.#posterior;
     const little = (1 - this.confidence) / 10;
     return tests.filter((commit) => {
+      if (commit === OLD_END) return false;
       const onNew = ancestorWeight(this.graph, weights, commit);
       return flake < little && (onNew < little || onNew > 1 - little);
     });
@@ -86,7 +95,7 @@ export class NoisyBelief implements Belief {
 
   foresee(random: RandomSource): { ancestors: Ancestors; foresight: NoisyPartition } {
     const { weights, flake, failsAlike } = this.#posterior;
-    const drawn = drawHypotheses(weights, hypothesisLimit(this.graph.size));
+    const drawn = drawHypotheses(weights, HYPOTHESES);
     const hypotheses: Hypotheses = {
       culprits: Int32Array.of(...drawn.culprits, NO_COMMIT),
       shares: Float64Array.of(...drawn.shares.map((share) => share * (1 - flake)), flake),

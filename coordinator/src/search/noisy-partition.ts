@@ -11,7 +11,7 @@ export interface FailureRates {
 }
 
 /** Ways in which the tests in flight may end; beyond so many they are drawn at random. */
-const SCENARIOS = 128;
+const SCENARIOS = 64;
 
 /** A way in which the tests added may end, and what it makes of the cells. */
 interface Scenario {

@@ -1,12 +1,12 @@
 import { splitters } from './ancestry.js';
 import type { Belief, Verdictless } from './belief.js';
 import { Candidates } from './candidates.js';
-import type { CommitGraph, CommitIndex } from './graph.js';
-import { DEFAULT_NOISE, OLD_END, type NoiseModel } from './noise.js';
+import { OLD_END, type CommitGraph, type CommitIndex } from './graph.js';
+import { DEFAULT_NOISE, type NoiseModel } from './noise.js';
 import { NoisyBelief } from './noisy-belief.js';
 import { seededRandom } from './random.js';
 import { expectedDepth } from './rounds.js';
-import { selectCommits } from './select.js';
+import { selectCommits, type Worth } from './select.js';
 import { SkipModel } from './skips.js';
 
 /** What is read from a test of a commit: the oracle's verdict or, where there is noise, one trial's. */
@@ -19,7 +19,7 @@ export interface SearchOptions {
   readonly prior?: Float64Array;
   /** Readings are single trials, which may err. By default they are verdicts, which do not. */
   readonly noise?: Partial<NoiseModel> & {
-    /** How likely a conclusion has to be before it is drawn, in (0, 1). Default 0.99. */
+    /** How likely a conclusion has to be before it is drawn, in (0, 1). Default 0.995. */
     readonly confidence?: number;
   };
 }
@@ -28,7 +28,7 @@ export interface SearchOptions {
 export type Conclusion =
   | Verdictless
   /** No commit that can be tested tells these apart; oldest first. */
-  | { readonly kind: 'ambiguous'; readonly candidates: readonly CommitIndex[] };
+  | { readonly kind: 'ambiguous'; readonly candidates: readonly CommitIndex[]; readonly confidence: number };
 
 /**
  * Looks for the culprit in a range whose last commit is new and before which everything is old. Without noise, a
@@ -37,11 +37,15 @@ export type Conclusion =
 export class Search {
   readonly #belief: Belief;
   readonly #noisy: boolean;
+  /** How likely a conclusion has to be. */
+  readonly #confidence: number;
   readonly #skips: SkipModel;
   readonly #verdicts = new Map<CommitIndex, Reading>();
   readonly #seed: number;
   /** Changes of what is known: the chance of a choice depends on them alone, not on how often it was asked for. */
   #changes = 0;
+  /** What follows from what is known, once it was asked for. */
+  #conclusion: Conclusion | undefined;
 
   constructor(
     readonly graph: CommitGraph,
@@ -51,10 +55,11 @@ export class Search {
     this.#noisy = noise !== undefined;
     this.#seed = seed;
     this.#skips = new SkipModel(graph);
+    this.#confidence = noise?.confidence ?? 0.995;
     this.#belief =
       noise === undefined
         ? new Candidates(graph, weights)
-        : new NoisyBelief(graph, weights, { ...DEFAULT_NOISE, ...noise }, noise.confidence ?? 0.99);
+        : new NoisyBelief(graph, weights, { ...DEFAULT_NOISE, ...noise }, this.#confidence);
   }
 
   /** How many commits could still be the culprit. */
@@ -80,7 +85,7 @@ export class Search {
     const known = this.#verdicts.get(commit);
     const settled = known !== undefined && known !== 'skip';
     if (settled && (reading === 'skip' || !this.#noisy)) return;
-    this.#changes++;
+    this.#change();
     if (commit !== OLD_END) {
       if (known === undefined) this.#skips.observe(commit, reading !== 'skip');
       this.#verdicts.set(commit, reading);
@@ -92,14 +97,15 @@ export class Search {
 
   /** Takes in that two commits give one image. */
   equate(one: CommitIndex, other: CommitIndex): void {
-    this.#changes++;
+    this.#change();
     this.#belief.equate(one, other);
   }
 
   /**
    * The commits to test next, the most telling first: at most `slots`, fewer when fewer can teach anything, none
-   * that is in flight or skipped, and none whose verdict is known; where there is noise a commit can be tried again.
-   * @param request.cost the expected time of a test of a commit, in any unit
+   * that is in flight or skipped, and none whose verdict is known. Where there is noise a commit can be tried again,
+   * and so can the old end (`OLD_END`).
+   * @param request.cost the expected time of a test, in any unit; of `OLD_END` too where there is noise
    */
   choose(request: {
     readonly slots: number;
@@ -110,8 +116,13 @@ export class Search {
     if (slots <= 0 || this.conclusion().kind !== 'searching') return [];
     const worth = this.#worth(new Set(inFlight), cost ?? (() => 1));
     const { ancestors, foresight } = this.#belief.foresee(seededRandom(this.#seed + this.#changes));
-    for (const commit of inFlight) foresight.add(commit);
-    return selectCommits(ancestors, foresight, slots, worth);
+    const chosen = selectCommits(ancestors, foresight, inFlight, slots, worth);
+    if (chosen.length > 0 || inFlight.length > 0) return chosen;
+    // Hypotheses that stand for many candidates may miss the few that a last testable commit parts from them.
+    return splitters(this.graph, this.#belief.unresolved().flags, (commit) => this.#testable(commit)).slice(
+      0,
+      slots,
+    );
   }
 
   /** Those in flight whose result can change nothing any more: to be withdrawn. */
@@ -126,31 +137,48 @@ export class Search {
   }
 
   conclusion(): Conclusion {
+    return (this.#conclusion ??= this.#conclude());
+  }
+
+  #conclude(): Conclusion {
     const evident = this.#belief.conclusion();
     if (evident.kind !== 'searching' || !this.#skips.anySkipped) return evident;
-    const { flags } = this.#belief.unresolved();
+    const { flags, confidence } = this.#belief.unresolved();
+    if (confidence < this.#confidence) return evident;
     const telling = splitters(this.graph, flags, (commit) => this.#testable(commit));
     if (telling.length > 0) return evident;
-    return { kind: 'ambiguous', candidates: [...flags.keys()].filter((commit) => flags[commit] === 1) };
+    const candidates = [...flags.keys()].filter((commit) => flags[commit] === 1);
+    return { kind: 'ambiguous', candidates, confidence };
+  }
+
+  #change(): void {
+    this.#changes++;
+    this.#conclusion = undefined;
   }
 
   /**
    * By what a test's information is weighed: how surely it gives any, for the time it takes. A new image serves as many
    * trials as it takes to be sure of it, so that each bears but a share of what the image costs more than a repeat.
    */
-  #worth(inFlight: ReadonlySet<CommitIndex>, cost: (commit: CommitIndex) => number): Float64Array {
-    const worth = new Float64Array(this.graph.size);
-    for (let commit = 0; commit < worth.length; commit++) {
-      if (this.#testable(commit) && !inFlight.has(commit)) worth[commit] = cost(commit);
+  #worth(inFlight: ReadonlySet<CommitIndex>, cost: (commit: CommitIndex) => number): Worth {
+    const costs = new Float64Array(this.graph.size);
+    let cheapest = Infinity;
+    for (let commit = 0; commit < costs.length; commit++) {
+      if (!this.#testable(commit) || inFlight.has(commit)) continue;
+      const each = cost(commit);
+      costs[commit] = each;
+      if (each < cheapest) cheapest = each;
     }
-    const cheapest = worth.reduce((least, each) => (each > 0 && each < least ? each : least), Infinity);
-    const { bitsPerTest } = this.#belief;
-    for (let commit = 0; commit < worth.length; commit++) {
-      if (worth[commit] === 0) continue;
-      const sure = this.#verdicts.has(commit) ? 1 : 1 - this.#skips.risk(commit);
-      worth[commit] = sure / (cheapest + bitsPerTest ** 2 * (worth[commit]! - cheapest));
-    }
-    return worth;
+    const oldEnd = this.#noisy && !inFlight.has(OLD_END) ? cost(OLD_END) : 0;
+    if (oldEnd > 0 && oldEnd < cheapest) cheapest = oldEnd;
+    const share = this.#belief.bitsPerTest ** 2;
+    const worth = (each: number, sure: number) =>
+      each === 0 ? 0 : sure / (cheapest + share * (each - cheapest));
+    const untried = this.#skips.anySkipped ? (commit: CommitIndex) => 1 - this.#skips.risk(commit) : () => 1;
+    return {
+      commits: costs.map((each, commit) => worth(each, this.#verdicts.has(commit) ? 1 : untried(commit))),
+      oldEnd: worth(oldEnd, 1),
+    };
   }
 
   #testable(commit: CommitIndex): boolean {

@@ -1,50 +1,63 @@
 import type { Foresight } from './entropy.js';
-import type { CommitIndex } from './graph.js';
+import { OLD_END, type CommitIndex } from './graph.js';
 import type { Ancestors } from './hypotheses.js';
 
 /** Gains below this many bits are the noise of the arithmetic. */
 const NOTHING = 1e-9;
 
+/** By what the information of a test is weighed, 0 for what is not to be tested: of each commit and of the old end. */
+export interface Worth {
+  readonly commits: Float64Array;
+  readonly oldEnd: number;
+}
+
 /**
- * Chooses up to `slots` commits whose outcomes together tell the most about the culprit, each weighed by its worth
- * (0: not to be tested). Greedy by joint information, which is submodular: a gain computed earlier bounds today's,
- * so that few have to be computed again (lazy greedy, Minoux 1978).
- * @param foresight what the tests in flight will tell; the chosen ones are added to it
+ * Chooses up to `slots` commits whose outcomes, together with those in flight, tell the most about the culprit for
+ * their worth. Greedy by joint information, which is submodular: what a test gains by itself bounds what it gains
+ * beside others, so that few gains have to be computed again (lazy greedy, Minoux 1978).
+ * @param foresight what tests will tell, none added yet; those in flight and those chosen are added to it
  */
 export function selectCommits(
   ancestors: Ancestors,
   foresight: Foresight,
+  inFlight: readonly CommitIndex[],
   slots: number,
-  worth: Float64Array,
+  worth: Worth,
 ): CommitIndex[] {
   const options = representatives(ancestors, worth).map((commit) => {
-    return { commit, bits: Infinity, bound: Infinity };
+    const bits = foresight.gain(commit);
+    return { commit, bits, bound: bits * worthOf(worth, commit) };
   });
+  for (const commit of inFlight) foresight.add(commit);
   const chosen: CommitIndex[] = [];
   while (chosen.length < slots) {
+    options.sort((one, other) => other.bound - one.bound);
     let best: (typeof options)[number] | undefined;
     for (const option of options) {
       if (best !== undefined && option.bound <= best.bound) break;
       if (option.bits <= NOTHING) continue;
       option.bits = foresight.gain(option.commit);
-      option.bound = option.bits * worth[option.commit]!;
+      option.bound = option.bits * worthOf(worth, option.commit);
       if (option.bits > NOTHING && (best === undefined || option.bound > best.bound)) best = option;
     }
     if (best === undefined) break;
     chosen.push(best.commit);
     foresight.add(best.commit);
     best.bits = best.bound = 0;
-    options.sort((one, other) => other.bound - one.bound);
   }
   return chosen;
 }
 
+function worthOf({ commits, oldEnd }: Worth, commit: CommitIndex): number {
+  return commit === OLD_END ? oldEnd : commits[commit]!;
+}
+
 /** Of the commits that have the same hypotheses among their ancestors, the worthiest; the oldest of equals. */
-function representatives(ancestors: Ancestors, worth: Float64Array): CommitIndex[] {
+function representatives(ancestors: Ancestors, worth: Worth): CommitIndex[] {
   const chosen: CommitIndex[] = [];
   const places = new Map<number, number>();
-  for (let commit = 0; commit < ancestors.graph.size; commit++) {
-    const value = worth[commit]!;
+  for (let commit = OLD_END; commit < ancestors.graph.size; commit++) {
+    const value = worthOf(worth, commit);
     if (value === 0) continue;
     const hash = ancestors.hash(commit);
     const place = places.get(hash);
@@ -53,7 +66,7 @@ function representatives(ancestors: Ancestors, worth: Float64Array): CommitIndex
       chosen.push(commit);
     } else if (!ancestors.same(chosen[place]!, commit)) {
       chosen.push(commit);
-    } else if (value > worth[chosen[place]!]!) {
+    } else if (value > worthOf(worth, chosen[place]!)) {
       chosen[place] = commit;
     }
   }

@@ -1,5 +1,4 @@
-import { OLD_END } from '../search/noise.js';
-import type { CommitIndex } from '../search/graph.js';
+import { OLD_END, type CommitIndex } from '../search/graph.js';
 import type { Reading } from '../search/search.js';
 import { seededRandom } from '../search/random.js';
 

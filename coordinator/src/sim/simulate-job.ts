@@ -1,5 +1,4 @@
-import type { CommitGraph, CommitIndex } from '../search/graph.js';
-import { OLD_END } from '../search/noise.js';
+import { OLD_END, type CommitGraph, type CommitIndex } from '../search/graph.js';
 import { seededRandom } from '../search/random.js';
 import { Search, type Conclusion, type SearchOptions } from '../search/search.js';
 import { SimulatedTests, type FarmModel } from './farm.js';
