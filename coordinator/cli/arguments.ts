@@ -15,6 +15,13 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   };
 }
 
+/** Takes a share of something, from 0 to 1. */
+export function share(text: string): number {
+  const value = /^\d*\.?\d+$/.test(text) ? Number(text) : NaN;
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  return value;
+}
+
 /** Takes a size like 500M or 20G. */
 export function bytes(text: string): number {
   try {

@@ -25,6 +25,7 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly pathspec?: readonly string[];
   readonly suspect?: readonly Suspect[];
   readonly runs: number;
+  readonly audit?: number;
   readonly timeout?: number;
   readonly detach?: boolean;
   readonly json?: boolean;
@@ -107,6 +108,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     pathspecs: [...(options.pathspec ?? [])],
     suspects: [...(options.suspect ?? [])],
     runs: options.runs,
+    audit: options.audit,
     timeoutSeconds: options.timeout ?? 0, // the coordinator knows what suits the test
     test,
     title: titleOf(options, ends),

@@ -7,6 +7,7 @@ import {
   directory,
   label,
   mebibytes,
+  share,
   suspect,
   wholeNumber,
 } from './arguments.js';
@@ -162,6 +163,12 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
         .default(1),
     )
     .addOption(new Option('--timeout <seconds>', 'limit of one trial').argParser(wholeNumber(1, 86_400)))
+    .addOption(
+      new Option(
+        '--audit <rate>',
+        'share of the builds that could be spared, 0 to 1, that is done all the same',
+      ).argParser(share),
+    )
     .option('--detach', 'print the job and leave it to the farm')
     .addOption(json())
     .option('--local', 'start a farm for this job alone, and take it down afterwards')

@@ -19,6 +19,10 @@ export interface JobResult {
   readonly builds: number;
   readonly trials: number;
   readonly cacheHits: number;
+  /** Different images that the range and its ends give; 0 when not known. */
+  readonly classes: number;
+  /** Predictions that an audit compared with builds, and how many were wrong. */
+  readonly audit?: { readonly compared: number; readonly wrong: number };
   readonly seconds: number;
 }
 
@@ -34,6 +38,8 @@ export function jobResult(job: Job): JobResult {
     builds: job.builds,
     trials: job.trials,
     cacheHits: job.cacheHits,
+    classes: job.classes ?? 0,
+    ...(job.audited !== undefined && { audit: { compared: job.audited, wrong: job.refuted ?? 0 } }),
     seconds: job.seconds,
   };
 }
@@ -70,6 +76,11 @@ export function resultText(job: Job): string {
   lines.push(
     `${count(job.builds, 'build')}, ${count(job.trials, 'trial')}, ${job.cacheHits} cached, ${duration(job.seconds)}`,
   );
+  if (job.audited !== undefined) {
+    lines.push(
+      `audit: ${count(job.audited, 'foretold image')} built all the same, ${job.refuted ?? 0} came out different`,
+    );
+  }
   return lines.join('\n');
 }
 

@@ -18,6 +18,8 @@ export interface Work {
   readonly fraction: number;
   /** Milliseconds since the epoch. */
   readonly since: number;
+  /** What it is expected to take in all, in seconds; 0 when not known. */
+  readonly expectedSeconds: number;
 }
 
 /** A job as a watcher knows it. */
@@ -30,6 +32,8 @@ export interface Progress {
   readonly total: number | undefined;
   readonly left: number | undefined;
   readonly expectedRounds: number;
+  /** Until the end, as the coordinator foretells it; 0 when it does not. */
+  readonly expectedSeconds: number;
   /** By lease. */
   readonly work: ReadonlyMap<string, Work>;
   /** Agents that have worked for the job. */
@@ -54,6 +58,7 @@ export function unknownProgress(job: string): Progress {
     total: undefined,
     left: undefined,
     expectedRounds: 0,
+    expectedSeconds: 0,
     work: new Map(),
     agents: new Set(),
     verdicts: new Map(),
@@ -74,9 +79,11 @@ export function advance(before: Progress, message: WatchMessage): Progress {
     case 'event':
       return advanceBy(progress, message.value);
     case 'outlook': {
-      const { candidatesLeft, expectedRounds } = message.value;
+      const { candidatesLeft, expectedRounds, expectedSeconds = 0 } = message.value;
       // Before the range is read there is nothing to look out for.
-      return progress.total === undefined ? progress : { ...progress, left: candidatesLeft, expectedRounds };
+      return progress.total === undefined
+        ? progress
+        : { ...progress, left: candidatesLeft, expectedRounds, expectedSeconds };
     }
     case 'activity': {
       const { agent, commit, phase, fraction } = message.value;
@@ -98,8 +105,15 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
     case 'started':
       return { ...progress, total: fact.value.candidates, left: progress.left ?? fact.value.candidates };
     case 'leased': {
-      const { lease, agent, commit } = fact.value;
-      const started = { agent, commit, phase: Progress_Phase.PHASE_UNSPECIFIED, fraction: 0, since: now };
+      const { lease, agent, commit, expectedSeconds = 0 } = fact.value;
+      const started = {
+        agent,
+        commit,
+        phase: Progress_Phase.PHASE_UNSPECIFIED,
+        fraction: 0,
+        since: now,
+        expectedSeconds,
+      };
       return {
         ...progress,
         work: new Map(progress.work).set(lease, started),
@@ -145,7 +159,8 @@ export function stage({ spec, total, verdicts }: Progress): 'preparing' | 'provi
 
 /** Seconds that the job will still take, as far as can be told: rounds to come times what a test takes. */
 export function secondsLeft(progress: Progress): number | undefined {
-  const { testSeconds, expectedRounds } = progress;
+  const { testSeconds, expectedRounds, expectedSeconds } = progress;
+  if (expectedSeconds > 0) return expectedSeconds;
   return testSeconds === undefined ? undefined : expectedRounds * testSeconds;
 }
 

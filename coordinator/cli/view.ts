@@ -40,7 +40,7 @@ function searchLine(progress: Progress, { columns, paint }: Canvas): string {
   return width < 4 ? text : `${bar(share, width, paint)}  ${text}`;
 }
 
-function agentLines({ work, agents }: Progress, { columns, rows, paint }: Canvas): string[] {
+function agentLines({ work, agents }: Progress, { columns, rows, now, paint }: Canvas): string[] {
   const busy = [...work.values()].sort((one, other) =>
     one.agent.localeCompare(other.agent, 'en', { numeric: true }),
   );
@@ -48,7 +48,7 @@ function agentLines({ work, agents }: Progress, { columns, rows, paint }: Canvas
   const nameWidth = Math.min(24, Math.max(0, ...[...agents].map((name) => name.length)));
   const lines = [
     ...busy.map(
-      (one) => `  ${one.agent.padEnd(nameWidth)}  ${workText(one, columns - nameWidth - 4, paint)}`,
+      (one) => `  ${one.agent.padEnd(nameWidth)}  ${workText(one, columns - nameWidth - 4, now, paint)}`,
     ),
     ...idle.map((name) => `  ${name.padEnd(nameWidth)}  ${paint('dim', 'idle')}`),
   ];
@@ -57,8 +57,12 @@ function agentLines({ work, agents }: Progress, { columns, rows, paint }: Canvas
   return [...lines.slice(0, room - 1), `  and ${lines.length - room + 1} more`];
 }
 
-function workText({ phase, commit, fraction }: Work, columns: number, paint: Paint): string {
-  const text = `${phaseWord(phase).padEnd(8)}  ${shortId(commit)}`;
+function workText(work: Work, columns: number, now: number, paint: Paint): string {
+  const { phase, commit, fraction, expectedSeconds, since } = work;
+  // What is over its time is not said to be done.
+  const left = expectedSeconds - (now - since) / 1000;
+  const time = expectedSeconds > 0 && left >= 1 && columns >= 60 ? `  ${roughly(left)}` : '';
+  const text = `${phaseWord(phase).padEnd(8)}  ${shortId(commit)}${time}`;
   if (fraction <= 0) return text;
   const percent = `${Math.floor(Math.min(1, fraction) * 100)} %`.padStart(5);
   const width = Math.min(20, columns - text.length - percent.length - 3);

@@ -41,7 +41,16 @@ export async function bootTask(
     // The reproducer first: no kernel is built for one that does not compile.
     report.progress(Progress_Phase.PHASE_PACK, 0);
     const initramfs = await packOrFetchInitramfs(test, arch, means.slot, signal);
-    const built = await buildOrFetchImage(commit, test, arch, means, gitUrl, report, signal);
+    const built = await buildOrFetchImage(
+      commit,
+      task.knownImages,
+      test,
+      arch,
+      means,
+      gitUrl,
+      report,
+      signal,
+    );
     const { image, symbols, modules: builtModules, ...rest } = built;
     report.result({ $case: 'build', value: { commit, image: image?.blob, ...rest } });
     if (image === undefined) return { $case: 'done', value: {} };

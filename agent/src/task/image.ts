@@ -5,9 +5,9 @@ import {
   type ActionResult,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
-import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import { KbisectError } from '@kbisect/shared/errors';
-import type { Digest } from '@kbisect/shared/digest';
+import { Progress_Phase, type Task_KnownImage } from '@kbisect/shared/gen/kbisect/v1/session';
+import { digestOfFile, type Digest } from '@kbisect/shared/digest';
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Arch } from '../boot/arch.js';
 import { configure, MINIMAL_PROFILE, UnconfigurableError } from '../build/configure.js';
@@ -17,6 +17,7 @@ import type { Report } from '../session/session.js';
 import type { BootMeans } from './boot-task.js';
 import type { BuiltModule } from './guest-parts.js';
 import type { CachedFile } from './initramfs.js';
+import { fetchKnownImage } from './known-image.js';
 import type { Slot } from './slot.js';
 
 /** What came of a commit's build, whoever did it. */
@@ -37,16 +38,20 @@ export interface BuiltImage {
   readonly failureSignature: string | undefined;
   /** Names the recipe. */
   readonly recipe: Digest;
+  /** The commit whose image this is, when it was not built as it is the same. */
+  readonly equalTo?: string;
 }
 
 /**
- * The image of a commit: from the cache when it was ever built by this recipe, else built here and put there. A failure
- * to build is remembered just the same.
+ * The image of a commit: from the cache when it was ever built by this recipe, or another commit was of which it is known
+ * that its image is the same, else built here and put there. A failure to build is remembered just the same.
+ * @param knownImages what the coordinator knows of images that are the same
  * @throws KbisectError `invalid-argument` naming config symbols that cannot be set; anything that is wrong with this
  *   machine
  */
 export async function buildOrFetchImage(
   commit: CommitId,
+  knownImages: readonly Task_KnownImage[],
   test: BootTest,
   arch: Arch,
   means: BootMeans,
@@ -75,6 +80,22 @@ export async function buildOrFetchImage(
   if (others) return await fromCache(others, test, recipe, slot, signal);
 
   const started = performance.now();
+  const sameAs = async (config: string): Promise<BuiltImage | undefined> => {
+    const same = await fetchKnownImage(knownImages, config, slot, signal);
+    const seconds = (performance.now() - started) / 1000;
+    const unbuilt = {
+      symbols: undefined,
+      modules: [],
+      failure: '',
+      log: undefined,
+      cached: true,
+      failureSignature: undefined,
+      recipe,
+    };
+    return same && { ...same, ...unbuilt, seconds };
+  };
+  const foretold = await sameAs('');
+  if (foretold) return foretold;
   const logPath = join(slot.directory, 'build.log');
   report.progress(Progress_Phase.PHASE_CHECKOUT, 0);
   await slot.worktree.checkout(commit, signal);
@@ -83,6 +104,11 @@ export async function buildOrFetchImage(
   try {
     report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
     await configure({ tree, arch: test.arch, ...texts, signal });
+    if (knownImages.length > 0) {
+      const { digest: config } = await digestOfFile(join(tree, '.config'));
+      const same = await sameAs(config);
+      if (same) return same;
+    }
     const built = await buildKernel({
       tree,
       arch: test.arch,

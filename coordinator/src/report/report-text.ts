@@ -36,7 +36,9 @@ export async function reportText(job: Job, git: Git): Promise<string> {
       [Verdict.VERDICT_NEW]: terms.new,
       [Verdict.VERDICT_SKIP]: 'skip',
     };
-    const shown = buildFailure ? `does not build: ${buildFailure}` : outcomes.map(describeOutcome).join(', ');
+    const untried = verdict === Verdict.VERDICT_SKIP ? 'not tried' : 'not tried: it gives an image that was';
+    const tried = outcomes.map(describeOutcome).join(', ') || untried;
+    const shown = buildFailure ? `does not build: ${buildFailure}` : tried;
     parts.push(
       `  ${(verdict === Verdict.VERDICT_UNSPECIFIED ? '?' : word[verdict]).padEnd(7)}${await line(commit)}: ${shown}`,
     );

@@ -20,5 +20,8 @@ export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise
     cacheHits,
     seconds: (job.lastAt.getTime() - job.submittedAt.getTime()) / 1000,
     candidatesLeft: job.remaining,
+    classes: job.classes,
+    audited: job.audited?.done,
+    refuted: job.audited?.refuted,
   };
 }

@@ -142,19 +142,19 @@ async function watch(
 
 function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse['kind']>[] {
   const search = farm.jobs.get(job);
-  const slots = [...farm.agents.values()].reduce(
-    (sum, agent) => sum + (agent.connected ? agent.slots : 0),
-    0,
-  );
+  const connected = [...farm.agents.values()].filter((agent) => agent.connected);
+  const slots = connected.reduce((sum, agent) => sum + agent.slots, 0);
   const activities = [...farm.leases.live.values()]
     .filter((lease) => lease.job === job)
-    .map(({ agent, commit, phase, fraction }) => ({
+    .map(({ agent, commit, phase, fraction, expectedSeconds }) => ({
       $case: 'activity' as const,
-      value: { agent, commit, phase, fraction },
+      value: { agent, commit, phase, fraction, expectedSeconds },
     }));
+  const trees = search === undefined ? [] : connected.flatMap((agent) => agent.treesFor(search));
   const outlook = {
     candidatesLeft: search?.remaining ?? 0,
     expectedRounds: search?.expectedRounds(slots) ?? 0,
+    expectedSeconds: search?.expectedSeconds(slots, trees),
   };
   return [...activities, { $case: 'outlook', value: outlook }];
 }

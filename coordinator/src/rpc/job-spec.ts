@@ -107,6 +107,7 @@ const newWhen = z
 
 const jobSpec = z.object({
   mode: z.enum([Mode.MODE_REGRESSION, Mode.MODE_FIX, Mode.MODE_ANY]),
+  audit: z.number().min(0).max(1).optional(),
   olds: z.array(revision).min(1).max(100),
   new: revision,
   firstParent: z.boolean(),

@@ -37,8 +37,10 @@ export class Job {
   readonly #fixups = new Fixups();
   readonly #search: JobSearch;
   readonly #findings: Findings;
-  /** How many different images the journal says that there are. */
-  #collapsed = 0;
+  /** How many different images the range and its ends are known to give; 0 while nothing is known. */
+  classes = 0;
+  /** Predictions of the audit that were compared with a build, and those that were wrong; none without an audit. */
+  audited: { readonly done: number; readonly refuted: number } | undefined;
 
   /** @param prediction what is foretold of the builds; none of a job that builds nothing */
   constructor(
@@ -119,7 +121,7 @@ export class Job {
     const fact = event.fact;
     switch (fact?.$case) {
       case 'collapsed':
-        this.#collapsed = fact.value.classes;
+        this.classes = fact.value.classes;
         return;
       case 'refuted':
         this.prediction?.refute({ one: commitId(fact.value.one), other: commitId(fact.value.other) });
@@ -165,6 +167,9 @@ export class Job {
       }
       case 'ended':
         this.state = fact.value.state;
+        if (fact.value.audited !== undefined) {
+          this.audited = { done: fact.value.audited, refuted: this.prediction?.refutations.length ?? 0 };
+        }
         this.culprit = fact.value.culprit === '' ? undefined : commitId(fact.value.culprit);
         this.candidates = fact.value.candidates.map(commitId);
         this.reason = fact.value.reason;
@@ -193,7 +198,9 @@ export class Job {
     if (kind !== 'searching' && this.#audits().length > 0) return undefined;
     const mending = kind === 'found' ? undefined : this.#mending();
     if (mending !== undefined) return 'probe' in mending ? undefined : mending;
-    return this.#findings.end(standing);
+    const end = this.#findings.end(standing);
+    if (end?.$case === 'ended' && this.#audit !== undefined) end.value.audited = this.#audit.done;
+    return end;
   }
 
   /**
@@ -246,6 +253,20 @@ export class Job {
     return this.#search.noisy && !proving ? 1 : this.evidence.trialsLeft(commit);
   }
 
+  /**
+   * Seconds until the search is expected to end, with so many slots and trees at the given commits; 0 when that is not
+   * known.
+   */
+  expectedSeconds(slots: number, trees: readonly CommitId[]): number {
+    const { standing } = this.#search;
+    if (standing === undefined || this.prediction?.classes === undefined) return 0;
+    const { graph, search } = standing;
+    const cost = (index: number) => this.forecast(graph.id(index), trees).seconds;
+    const next = search.choose({ slots: Math.max(2, slots), inFlight: [], cost });
+    const mean = next.reduce((sum, index) => sum + cost(index), 0) / Math.max(1, next.length);
+    return mean * this.expectedRounds(slots);
+  }
+
   /** Live leases whose result can teach nothing more. Those that have told all end by themselves. */
   futile(): JobLease[] {
     const { live } = this.leases;
@@ -269,12 +290,7 @@ export class Job {
     if (classes === undefined) return undefined;
     const refuted = this.prediction.contradiction();
     if (refuted !== undefined) return { $case: 'refuted', value: refuted };
-    return classes === this.#collapsed ? undefined : { $case: 'collapsed', value: { classes, commits } };
-  }
-
-  /** Predictions of the audit that were compared with a build, and those that were wrong; none without an audit. */
-  get audited(): { readonly done: number; readonly refuted: number } | undefined {
-    return this.#audit && { done: this.#audit.done, refuted: this.prediction?.refutations.length ?? 0 };
+    return classes === this.classes ? undefined : { $case: 'collapsed', value: { classes, commits } };
   }
 
   /** Commits that are still to be built for the audit. */

@@ -1,4 +1,5 @@
 import { NewWhen_Kind, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Task_KnownImage } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
 import type { Agent } from './agents.js';
 import type { Job, Wanted } from './job.js';
@@ -88,7 +89,7 @@ export class Offers {
         trials,
         timeoutSeconds,
         test,
-        knownImages: audit || fixups.length > 0 ? [] : (job.prediction?.knownImages(commit) ?? []),
+        knownImages: knownImages(job, wanted),
         fixups: [...fixups],
         audit,
         outputPattern: outputPattern(spec),
@@ -96,6 +97,15 @@ export class Offers {
     });
     return true;
   }
+}
+
+/** Images that need not be built again. Modules come out of the commit's own build, and so does what is picked. */
+function knownImages(
+  { prediction, spec: { test } }: Job,
+  { commit, audit, fixups }: Wanted,
+): Task_KnownImage[] {
+  const isPlain = test?.$case === 'boot' && test.value.modules.length === 0;
+  return !isPlain || audit || fixups.length > 0 ? [] : (prediction?.knownImages(commit) ?? []);
 }
 
 /** What an agent looks for in consoles. */
