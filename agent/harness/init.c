@@ -34,8 +34,8 @@
 #define TRIAL_SETTINGS "/.kbisect/trial"
 #define DISK_ROOT "/.kbisect/root"
 #define MAX_WORDS 128
-/* Of a test's output; a serial port takes a second for a few hundred kilobytes. */
-#define MAX_OUTPUT (4L << 20)
+/* Of a test's output: more would keep a serial port busy for as long as the test may take. */
+#define MAX_OUTPUT (1L << 20)
 /* What a driver that probes in the background may take to bring its device. */
 #define NEED_MS 5000
 
@@ -313,9 +313,9 @@ static void look_for_needs(void)
 /* Passes on what the test has printed, as far as there is room; says whether there was anything. */
 static int pass_on(int output)
 {
-	char bytes[4096];
-	ssize_t length = read(output, bytes, sizeof(bytes));
+	static char bytes[65536];
 	long room = MAX_OUTPUT - output_size;
+	ssize_t length = read(output, bytes, room > 0 ? 4096 : sizeof(bytes));
 
 	if (length <= 0)
 		return 0;
@@ -369,7 +369,7 @@ static void kill_the_rest(void)
 /* Runs the test once; its status as wait(2) gives it. Does not come back when the time is over. */
 static int run_test(long deadline)
 {
-	int output[2], failure[2], status, error;
+	int output[2], failure[2], status, error, n;
 	pid_t child, ended;
 
 	if (pipe2(output, O_CLOEXEC) || pipe2(failure, O_CLOEXEC))
@@ -390,13 +390,13 @@ static int run_test(long deadline)
 		struct pollfd ready = { .fd = output[0], .events = POLLIN };
 
 		poll(&ready, 1, 5);
-		if (pass_on(output[0]))
-			continue;
-		do
-			ended = waitpid(-1, &status, WNOHANG);
-		while (ended > 0 && ended != child); /* orphans of the test */
-		if (ended == child)
-			break;
+		if (!pass_on(output[0])) {
+			do
+				ended = waitpid(-1, &status, WNOHANG);
+			while (ended > 0 && ended != child); /* orphans of the test */
+			if (ended == child)
+				break;
+		}
 		if (now_ms() >= deadline) {
 			if (!endless && sysrq >= 0 && write(sysrq, "w", 1) > 0 && write(sysrq, "l", 1) < 0)
 				sysrq = -1;
@@ -412,7 +412,8 @@ static int run_test(long deadline)
 			nanosleep(&pause_time, NULL);
 		}
 	}
-	while (pass_on(output[0]))
+	/* The last of it; what the test has left running does not come to an end by itself. */
+	for (n = 0; n < 64 && pass_on(output[0]); n++)
 		;
 	kill_the_rest();
 	close(output[0]);
