@@ -70,9 +70,14 @@ export class Dispatcher {
     return previous;
   }
 
+  /** Whether this is the line on which the agent is spoken to. */
+  speaksOn(agent: AgentName, line: AgentLine): boolean {
+    return this.#lines.get(agent) === line;
+  }
+
   /** Forgets a line and gives true, unless another one took its place: then the agent is not gone. */
   disconnect(agent: AgentName, line: AgentLine): boolean {
-    return this.#lines.get(agent) === line && this.#lines.delete(agent);
+    return this.speaksOn(agent, line) && this.#lines.delete(agent);
   }
 
   /**

@@ -68,6 +68,7 @@ export class Session {
     private readonly worker: Worker,
     private readonly clock: Clock,
     private readonly log: Logger,
+    private readonly random: () => number = Math.random,
   ) {}
 
   /**
@@ -75,7 +76,7 @@ export class Session {
    * @throws KbisectError `failed-precondition` when the coordinator will never take this agent
    */
   async serve(signal: AbortSignal): Promise<void> {
-    const backoff = new Backoff();
+    const backoff = new Backoff(this.random);
     try {
       while (!signal.aborted) {
         if (await this.#converse(signal)) backoff.reset();

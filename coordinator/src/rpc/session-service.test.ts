@@ -22,9 +22,10 @@ function hello(incarnation: string): AgentMessage {
 function stream(incarnation = '1') {
   let hangUp = () => {};
   const over = new Promise<void>((resolve) => (hangUp = resolve));
-  async function* messages() {
+  async function* messages(): AsyncGenerator<AgentMessage> {
     yield hello(incarnation);
     await over;
+    yield { kind: { $case: 'drain', value: {} } };
   }
   return { write: () => true, end: () => undefined, [Symbol.asyncIterator]: messages, hangUp };
 }
@@ -61,6 +62,8 @@ describe('a session', () => {
     old.hangUp();
     await oldHeld;
     expect(connected()).toBe(true);
+    // What was still under way on the old one counts no more.
+    expect(dispatcher.farm.agents.get(agentName('one'))?.draining).toBe(false);
     neu.hangUp();
     await newHeld;
     expect(connected()).toBe(false);

@@ -65,6 +65,8 @@ export async function holdSession(
   log.info({ agent, incarnation, slots: hello.value.slots }, 'agent connected');
   try {
     for (let next = await messages.next(); !next.done; next = await messages.next()) {
+      // What was under way when a later session began is said again on that one.
+      if (!dispatcher.speaksOn(agent, line)) break;
       await receive(agent, next.value, dispatcher, consoles);
     }
   } finally {

@@ -221,6 +221,37 @@ describe('agents', () => {
     expect(() => rig.hello('twin', { incarnation: '2' })).toThrow(/--name/);
   });
 
+  it('with nothing else to do double the task of one that takes far too long; the first to tell counts', () => {
+    const rig = rigWith(3, 3);
+    const [slow] = rig.held.splice(0, 1);
+    const { lease, agent } = slow!;
+    rig.send({ kind: 'accept', agent, lease });
+    for (let n = 0; n < 700 && rig.held.every(({ task }) => task.commit !== slow!.task.commit); n++) {
+      rig.run((tested) => brokenFrom(2)(tested));
+      rig.send({ kind: 'heartbeat', agent, leases: [lease], trees: [] });
+      rig.wait(1);
+    }
+    rig.run(brokenFrom(2));
+    expect(rig.job('job').culprit).toBe(commit(2));
+    expect(rig.tested.filter((tested) => tested === slow!.task.commit)).toHaveLength(2);
+    expect(rig.effects).toContainEqual({ kind: 'withdraw', agent, lease });
+    expect(rig.farm.leases.live.size).toBe(0);
+  });
+
+  it('whose work stands still lose it, however often they say that they live', () => {
+    const rig = rigWith(3, 1);
+    const [stuck] = rig.held.splice(0, 1);
+    const { lease, agent } = stuck!;
+    rig.send({ kind: 'accept', agent, lease });
+    for (let n = 0; n < 4000 && rig.held.length === 0; n++) {
+      rig.send({ kind: 'heartbeat', agent, leases: [lease], trees: [] });
+      rig.wait(1);
+    }
+    rig.run(brokenFrom(2));
+    expect(rig.job('job').culprit).toBe(commit(2));
+    expect(rig.effects).toContainEqual({ kind: 'withdraw', agent, lease });
+  });
+
   it('that drain get no new work', () => {
     const rig = rigWith(100, 2);
     rig.send({ kind: 'drain', agent: agentName('agent0') });

@@ -32,7 +32,7 @@ export class Farm {
   constructor(timing: Timing, newId: () => string) {
     const { jobs, agents } = this;
     this.leases = new Leases(jobs, timing, newId, this.#recorder);
-    this.#offers = new Offers(jobs, agents, this.leases, this.#recorder);
+    this.#offers = new Offers(jobs, agents, this.leases, timing, this.#recorder);
     this.#results = new Results(jobs, agents, this.leases, timing, this.#recorder);
   }
 
@@ -135,7 +135,7 @@ export class Farm {
       case 'progress': {
         const { phase, fraction, lease: ref } = input.progress;
         const lease = this.leases.held(input.agent, ref);
-        if (lease) Object.assign(lease, { phase, fraction });
+        if (lease) Object.assign(lease, { phase, fraction, movedAt: now });
         return;
       }
       case 'build':

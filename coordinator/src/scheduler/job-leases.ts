@@ -13,6 +13,9 @@ export interface JobLease {
   readonly expectedSeconds: number;
   /** What is cherry-picked before the build. */
   readonly fixups: readonly CommitId[];
+  readonly grantedAt: Date;
+  /** The straggler beside which it runs. */
+  readonly doubles: LeaseId | undefined;
   /** How often the commit is to be tried. */
   readonly trials: number;
   /** How many results of it are in the journal, and how many of them are trials. */
@@ -26,8 +29,12 @@ export interface JobLease {
 /** The leases of one job, as its journal has them. */
 export class JobLeases {
   readonly #leases = new Map<LeaseId, JobLease>();
+  /** Stragglers that the lease beside them has outdone. */
+  readonly #outdone = new Set<LeaseId>();
   /** The highest epoch that was given. */
   lastEpoch = 0;
+  /** Milliseconds that the longest task took which was done; 0 before the first. */
+  longestMs = 0;
 
   get live(): JobLease[] {
     return [...this.#leases.values()].filter((lease) => lease.state === 'live');
@@ -37,14 +44,24 @@ export class JobLeases {
     return this.#leases.get(id);
   }
 
-  granted({ value }: FactOf<'leased'>): void {
+  granted({ value }: FactOf<'leased'>, grantedAt: Date): void {
     const { lease, epoch, commit, agent, trials = 1 } = value;
     const id = leaseId(lease);
     const { audit = false, expectedSeconds = 0 } = value;
     const fixups = value.fixups?.commits.map(commitId) ?? [];
     const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, trials };
+    const doubles = value.doubles ? leaseId(value.doubles) : undefined;
     const told = { received: 0, tried: 0, toldAll: false };
-    this.#leases.set(id, { ...granted, audit, expectedSeconds, fixups, ...told, state: 'live' });
+    this.#leases.set(id, {
+      ...granted,
+      audit,
+      expectedSeconds,
+      fixups,
+      grantedAt,
+      doubles,
+      ...told,
+      state: 'live',
+    });
     this.lastEpoch = Math.max(this.lastEpoch, epoch);
   }
 
@@ -63,8 +80,13 @@ export class JobLeases {
     known.toldAll = known.tried >= known.trials;
   }
 
+  /** Whether another has told by now what this one was to tell. */
+  isOutdone(id: LeaseId): boolean {
+    return this.#outdone.has(id);
+  }
+
   /** Gives the lease if its agent has failed to do the task. */
-  ended({ value }: FactOf<'leaseEnded'>): JobLease | undefined {
+  ended({ value }: FactOf<'leaseEnded'>, at: Date): JobLease | undefined {
     const id = leaseId(value.lease);
     const lease = this.#leases.get(id);
     if (lease === undefined) return undefined;
@@ -75,6 +97,9 @@ export class JobLeases {
       case LeaseEnd.LEASE_END_RETURNED:
         return lease;
       case LeaseEnd.LEASE_END_DONE:
+        if (lease.doubles) this.#outdone.add(lease.doubles);
+        this.longestMs = Math.max(this.longestMs, at.getTime() - lease.grantedAt.getTime());
+        return undefined;
       case LeaseEnd.LEASE_END_WITHDRAWN:
       case LeaseEnd.LEASE_END_UNSPECIFIED:
         return undefined;

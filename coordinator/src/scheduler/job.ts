@@ -1,5 +1,5 @@
 import { JobState, Verdict, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
-import { commitId, leaseId, shortId, type CommitId, type JobId } from '@kbisect/shared/ids';
+import { commitId, leaseId, shortId, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
 import { Audit } from '../classes/audit.js';
 import type { BuildForecast, Prediction } from '../classes/prediction.js';
 import { Ends } from './ends.js';
@@ -139,10 +139,10 @@ export class Job {
         this.#ends.mergeBases = fact.value.mergeBases.map(commitId);
         return;
       case 'leased':
-        this.leases.granted(fact);
+        this.leases.granted(fact, this.lastAt);
         return;
       case 'leaseEnded': {
-        const failed = this.leases.ended(fact);
+        const failed = this.leases.ended(fact, this.lastAt);
         if (failed) this.evidence.failed(failed, fact.value.detail);
         return;
       }
@@ -273,7 +273,10 @@ export class Job {
     if (this.over) return live;
     const telling = live.filter((lease) => !lease.audit && !lease.toldAll);
     const { standing } = this.#search;
-    const judged = standing?.noisy ? [] : telling.filter((lease) => this.verdicts.has(lease.commit));
+    const isKnown = ({ commit }: JobLease) => this.verdicts.has(commit) || this.evidence.isTested(commit);
+    const judged = telling.filter(
+      (lease) => this.leases.isOutdone(lease.id) || (!standing?.noisy && isKnown(lease)),
+    );
     if (standing === undefined || this.#ends.unproved().length > 0) return judged;
     const { graph, search } = standing;
     const places = telling.flatMap((lease) => this.#search.place(graph, lease.commit) ?? []);
@@ -330,4 +333,6 @@ export interface Wanted {
   readonly audit: boolean;
   /** What is cherry-picked before it is built. */
   readonly fixups: readonly CommitId[];
+  /** The straggler beside which it is to run. */
+  readonly doubles?: LeaseId;
 }

@@ -17,6 +17,8 @@ export interface Lease {
   accepted: boolean;
   /** Milliseconds since the epoch; a heartbeat moves it. */
   deadline: number;
+  /** When something of it moved last. */
+  movedAt: number;
   phase: Progress_Phase;
   fraction: number;
   /** What its task is expected to take, in seconds; 0 when not known. */
@@ -52,7 +54,7 @@ export class Leases {
   /** @param forecast what the task is expected to take */
   grant(
     job: Job,
-    { commit, audit, fixups }: Wanted,
+    { commit, audit, fixups, doubles }: Wanted,
     agent: AgentName,
     trials: number,
     forecast: BuildForecast,
@@ -62,7 +64,7 @@ export class Leases {
     const epoch = ++this.#epoch;
     const expected = { expectedObjects: forecast.objects, expectedSeconds: forecast.seconds };
     const picked = fixups.length === 0 ? {} : { fixups: { commits: [...fixups] } };
-    const value = { lease: id, epoch, commit, agent, trials, ...expected, audit, ...picked };
+    const value = { lease: id, epoch, commit, agent, trials, ...expected, audit, doubles, ...picked };
     this.recorder.record(job, { $case: 'leased', value }, now);
     const granted = job.leases.get(id);
     if (granted) this.#watchOver(granted, job.id, now, false);
@@ -94,9 +96,18 @@ export class Leases {
 
   expire(now: number): void {
     for (const lease of this.live.values()) {
-      if (lease.deadline > now) continue;
-      if (lease.accepted) this.release(lease, LeaseEnd.LEASE_END_EXPIRED, 'the agent was not heard of', now);
-      else this.withdraw(lease, 'the offer was not accepted', now);
+      if (this.#stalled(lease, now)) {
+        this.#endAndTell(
+          lease,
+          LeaseEnd.LEASE_END_EXPIRED,
+          'the agent was heard of, but its work stands still',
+          now,
+        );
+      } else if (lease.deadline <= now && lease.accepted) {
+        this.release(lease, LeaseEnd.LEASE_END_EXPIRED, 'the agent was not heard of', now);
+      } else if (lease.deadline <= now) {
+        this.withdraw(lease, 'the offer was not accepted', now);
+      }
     }
   }
 
@@ -110,9 +121,7 @@ export class Leases {
   }
 
   withdraw(lease: Lease, detail: string, now: number): void {
-    this.release(lease, LeaseEnd.LEASE_END_WITHDRAWN, detail, now);
-    const { id, epoch, agent } = lease;
-    this.recorder.ask({ kind: 'withdraw', agent, lease: { lease: id, epoch } });
+    this.#endAndTell(lease, LeaseEnd.LEASE_END_WITHDRAWN, detail, now);
   }
 
   release(lease: Lease, reason: LeaseEnd, detail: string, now: number): void {
@@ -121,6 +130,18 @@ export class Leases {
     if (job) {
       this.recorder.record(job, { $case: 'leaseEnded', value: { lease: lease.id, reason, detail } }, now);
     }
+  }
+
+  #endAndTell(lease: Lease, reason: LeaseEnd, detail: string, now: number): void {
+    this.release(lease, reason, detail, now);
+    const { id, epoch, agent } = lease;
+    this.recorder.ask({ kind: 'withdraw', agent, lease: { lease: id, epoch } });
+  }
+
+  /** A trial may be silent for as long as it may last. */
+  #stalled({ movedAt, job }: Lease, now: number): boolean {
+    const timeoutMs = 1000 * (this.jobs.get(job)?.spec.timeoutSeconds ?? 0);
+    return now - movedAt > this.timing.stallMs + timeoutMs;
   }
 
   #watchOver(granted: JobLease, job: JobId, now: number, accepted: boolean): void {
@@ -135,6 +156,7 @@ export class Leases {
       agent,
       accepted,
       deadline,
+      movedAt: now,
       phase,
       fraction: 0,
       expectedSeconds,

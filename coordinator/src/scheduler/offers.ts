@@ -6,6 +6,8 @@ import type { Job, Wanted } from './job.js';
 import type { Leases } from './leases.js';
 import type { Recorder } from './output.js';
 import { fairShares } from './shares.js';
+import { stragglers } from './stragglers.js';
+import type { Timing } from './timing.js';
 
 /** Decides who tests what: withdraws what can teach nothing more, and fills the free slots. */
 export class Offers {
@@ -13,6 +15,7 @@ export class Offers {
     private readonly jobs: ReadonlyMap<JobId, Job>,
     private readonly agents: ReadonlyMap<AgentName, Agent>,
     private readonly leases: Leases,
+    private readonly timing: Timing,
     private readonly recorder: Recorder,
   ) {}
 
@@ -37,6 +40,17 @@ export class Offers {
         const given = job.wanted(share, trees).filter((wanted) => this.#offer(job, wanted, free, now)).length;
         return share === 0 || (given > 0 && given === share);
       });
+    }
+    this.#double(running, now);
+  }
+
+  /** What is still free when nobody wants it is tried on tasks that take too long. */
+  #double(running: readonly Job[], now: number): void {
+    for (const job of running) {
+      for (const { commit, id, agent, fixups } of stragglers(job, now, this.timing)) {
+        const others = new Map([...this.#freeSlots(now)].filter(([{ name }]) => name !== agent));
+        this.#offer(job, { commit, audit: false, fixups, doubles: id }, others, now);
+      }
     }
   }
 

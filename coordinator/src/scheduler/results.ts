@@ -65,6 +65,8 @@ export class Results {
     const found = this.leases.known(agent, ref);
     if (found && seq === found.lease.received && !found.job.over) {
       this.recorder.record(found.job, fact, now);
+      const live = this.leases.held(agent, ref);
+      if (live) live.movedAt = now;
       this.agents.get(agent)?.succeeded();
     }
     this.#acknowledge(agent, ref, seq, found);

@@ -8,6 +8,10 @@ export interface Timing {
   readonly acceptMs: number;
   /** The longest rest of an agent whose tasks keep failing; it begins at a second and doubles. */
   readonly maxRestMs: number;
+  /** A lease of which nothing moves for so long, besides heartbeats, is over: its worker hangs. */
+  readonly stallMs: number;
+  /** A task that takes twice as long as it should, and at least this, may be doubled. */
+  readonly stragglerMs: number;
 }
 
 export const DEFAULT_TIMING: Timing = {
@@ -15,4 +19,6 @@ export const DEFAULT_TIMING: Timing = {
   leaseMs: 15_000,
   acceptMs: 10_000,
   maxRestMs: 60_000,
+  stallMs: 3_600_000,
+  stragglerMs: 120_000,
 };
