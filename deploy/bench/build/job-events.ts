@@ -1,0 +1,60 @@
+import { credentials } from '@grpc/grpc-js';
+import { FarmClient, type WatchResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+
+/** What a bench reads off a job's journal. */
+export interface JobFigures {
+  /** Different images that were foretold when one build was done and no second one. */
+  readonly classesAfterFirstBuild: number;
+  readonly commits: number;
+  /** Each build that was done: what was foretold of it, and what it took. */
+  readonly builds: readonly Build[];
+  readonly refuted: number;
+}
+
+export interface Build {
+  readonly commit: string;
+  readonly audit: boolean;
+  readonly expectedObjects: number;
+  readonly expectedSeconds: number;
+  readonly seconds: number;
+}
+
+/** Reads the events of a job that is over. */
+export async function figuresOf(address: string, job: string): Promise<JobFigures> {
+  const client = new FarmClient(address, credentials.createInsecure());
+  const stream = client.watch({ job });
+  const events: JobEvent[] = [];
+  try {
+    for await (const { kind } of stream as AsyncIterable<WatchResponse>) {
+      if (kind?.$case === 'event') events.push(kind.value);
+      if (kind?.$case === 'event' && kind.value.fact?.$case === 'ended') break;
+    }
+  } finally {
+    stream.on('error', () => undefined);
+    stream.cancel();
+    client.close();
+  }
+  return figures(events);
+}
+
+function figures(events: readonly JobEvent[]): JobFigures {
+  const leases = new Map<string, { audit: boolean; expectedObjects: number; expectedSeconds: number }>();
+  const builds: Build[] = [];
+  let [classesAfterFirstBuild, commits, refuted] = [0, 0, 0];
+  for (const { fact } of events) {
+    if (fact?.$case === 'leased') {
+      const { lease, audit = false, expectedObjects = 0, expectedSeconds = 0 } = fact.value;
+      leases.set(lease, { audit, expectedObjects, expectedSeconds });
+    } else if (fact?.$case === 'built') {
+      const lease = leases.get(fact.value.lease);
+      const { commit, seconds, cached } = fact.value;
+      if (!cached && lease !== undefined) builds.push({ commit, seconds, ...lease });
+    } else if (fact?.$case === 'collapsed') {
+      if (builds.length === 1) ({ classes: classesAfterFirstBuild, commits } = fact.value);
+    } else if (fact?.$case === 'refuted') {
+      refuted += 1;
+    }
+  }
+  return { classesAfterFirstBuild, commits, builds, refuted };
+}
