@@ -11,6 +11,8 @@ export interface CommitEvidence {
   readonly outcomes: Outcome[];
   /** SHA-256 of its image, once it is built. */
   image?: string;
+  /** What its longest trial took, in seconds. */
+  longest?: number;
   buildFailure?: string;
   /** Agents that failed to test it for reasons that are not the commit's. */
   readonly failedOn: AgentName[];
@@ -58,7 +60,9 @@ export class Evidence {
     this.trials += 1;
     this.#seconds += value.seconds;
     const commit = commitId(value.commit);
-    if (value.outcome) this.of(commit).outcomes.push(value.outcome);
+    const known = this.of(commit);
+    if (value.outcome) known.outcomes.push(value.outcome);
+    known.longest = Math.max(known.longest ?? 0, value.seconds);
     this.unjudged.add(commit);
   }
 

@@ -37,6 +37,19 @@ describe('a bisection', () => {
     );
   });
 
+  it('tells agents what a trial of the old end takes, once it is known', () => {
+    const rig = rigWith(20, 1);
+    const told: (number | undefined)[] = [];
+    rig.run((tested) => {
+      const held = rig.held.find(({ task }) => task.commit === tested);
+      if (held) told.push(held.task.usualSeconds);
+      return brokenFrom(7)(tested);
+    });
+    expect(told.length).toBeGreaterThan(3);
+    expect(told[0]).toBeUndefined();
+    expect(told.at(-1)).toBeGreaterThan(0);
+  });
+
   it('is the sum of its journal: a coordinator killed anywhere carries on, and tests nothing twice', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 60 }), fc.infiniteStream(fc.nat(3)), (culprit, chances) => {

@@ -31,7 +31,7 @@ export class Wanted {
     }
   }
 
-  isShownBy({ kind }: Outcome): boolean {
+  isShownBy({ kind, warnings }: Outcome): boolean {
     switch (this.newWhen.kind) {
       case NewWhen_Kind.KIND_UNSPECIFIED:
         return false;
@@ -40,9 +40,19 @@ export class Wanted {
       case NewWhen_Kind.KIND_HANG:
         return kind?.$case === 'hang';
       case NewWhen_Kind.KIND_CRASH:
-        return kind?.$case === 'crash' && this.#pattern?.matches(kind.value.signature) !== false;
+        return this.#isCrash(
+          kind?.$case === 'crash' ? kind.value.signature : undefined,
+          warnings?.signatures,
+        );
       case NewWhen_Kind.KIND_OUTPUT:
         return kind?.$case === 'outputMatched';
     }
+  }
+
+  /** Without a pattern any crash; with one also what the kernel complained of without a crash, such as a WARNING. */
+  #isCrash(signature: string | undefined, warnings: readonly string[] = []): boolean {
+    const pattern = this.#pattern;
+    if (pattern === undefined) return signature !== undefined;
+    return [...(signature === undefined ? [] : [signature]), ...warnings].some((one) => pattern.matches(one));
   }
 }

@@ -1,6 +1,6 @@
 import { NewWhen_Kind, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Task_KnownImage } from '@kbisect/shared/gen/kbisect/v1/session';
-import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
+import { commitId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Agent } from './agents.js';
 import type { Job, Wanted } from './job.js';
 import type { Leases } from './leases.js';
@@ -107,6 +107,7 @@ export class Offers {
         fixups: [...fixups],
         audit,
         outputPattern: outputPattern(spec),
+        ...usual(job),
       },
     });
     return true;
@@ -125,6 +126,12 @@ function knownImages(
 /** What an agent looks for in consoles. */
 function outputPattern({ newWhen }: JobSpec): string {
   return newWhen?.kind === NewWhen_Kind.KIND_OUTPUT ? newWhen.pattern : '';
+}
+
+/** What a trial of the old ends takes, which tells an agent how long to wait for a guest that says nothing. */
+function usual({ spec, evidence }: Job): { usualSeconds?: number } {
+  const took = spec.olds.flatMap((old) => evidence.of(commitId(old)).longest ?? []);
+  return took.length === 0 ? {} : { usualSeconds: Math.max(...took) };
 }
 
 /** How far an agent's last commit is from another, in commits of the range; an agent without one is farthest. */

@@ -61,6 +61,16 @@ describe('--new-when', () => {
     expect(verdict(crash('BUG in c'), ends, wanted)).toBe('skip');
   });
 
+  it('crash=REGEX finds what the kernel complains of without a crash', () => {
+    const warned = (outcome: Outcome): Outcome => ({
+      ...outcome,
+      warnings: { signatures: ['WARNING at a.c in f'] },
+    });
+    const ends = { old: pass, new: warned(fail) };
+    expect(verdict(warned(pass), ends, when(KIND_CRASH, 'WARNING at a'))).toBe('new');
+    expect(verdict(pass, ends, when(KIND_CRASH, 'WARNING at a'))).toBe('old');
+  });
+
   it('is not proved by ends that do not show it, and says so', () => {
     expect(verdict(pass, { old: pass, new: crash('BUG in c') }, when(KIND_CRASH, 'KASAN'))).toBe(
       'no-difference',
