@@ -79,7 +79,10 @@ function mutateOnce(console: Buffer, mutation: Mutation, all: readonly Buffer[])
       return Buffer.from(console.toString('latin1').replace(/^\[ *\d+\.\d+\]/gm, ''), 'latin1');
     case 'interleave':
       return interleaved(console, all[mutation.other % all.length] ?? console, mutation.step);
-    default:
+    case 'cut':
+    case 'drop':
+    case 'double':
+    case 'reverse':
       return relined(console, mutation.kind, mutation.at, mutation.size);
   }
 }

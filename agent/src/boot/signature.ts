@@ -26,7 +26,7 @@ export function normaliseTitle(title: string): string {
     .replace(/\+0x[0-9a-f]{1,16}(?:\/0x[0-9a-f]{1,16})?/gi, '')
     .replace(/\b(?:0x)?[0-9a-f]{8,16}\b|\b0x[0-9a-f]{1,7}\b/gi, 'ADDR')
     .replace(VARIANT, '')
-    .replace(/(?<![\w.])\d{1,20}(?:\.\d{1,20})?(?=s?(?![\w.]))/g, 'N')
+    .replace(/(?<![\w.-])\d{1,20}(?:\.\d{1,20})?(?=s?(?![\w.]))/g, 'N')
     .replace(/CPU ?#? ?:? ?N/g, 'CPU')
     .replace(/[^\x20-\x7e]/g, '')
     .replace(/ {2,}/g, ' ')
