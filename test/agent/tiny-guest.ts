@@ -16,6 +16,13 @@ export const arch = archOf('x86_64')!;
 /** A reproducer for `TinyGuest.trial`: its files by name, the entry first. */
 export type Files = Readonly<Record<string, string | Buffer>>;
 
+/** How a trial boots, when not as all do. */
+interface TrialBoot {
+  readonly bootSeconds: number;
+  /** A raw disk image. */
+  readonly disk: string;
+}
+
 /** Builds the miniature kernel and boots it with reproducers. */
 export class TinyGuest {
   private constructor(readonly directory: string) {}
@@ -42,7 +49,7 @@ export class TinyGuest {
   async trial(
     image: string,
     files: Files,
-    more: Partial<Trial> & Partial<Packing> & { bootSeconds?: number } = {},
+    more: Partial<Trial> & Partial<Packing> & Partial<TrialBoot> = {},
   ) {
     const directory = join(this.directory, 'reproducer');
     await rm(directory, { recursive: true, force: true });
@@ -72,7 +79,11 @@ export class TinyGuest {
       arch,
       accelerator: 'tcg',
       machine: SMALL_MACHINE,
-      files: { image, initramfs },
+      files: {
+        image,
+        initramfs,
+        ...(more.disk === undefined ? {} : { disk: { path: more.disk, format: 'raw' } }),
+      },
       timeoutSeconds: more.timeoutSeconds ?? 30,
       ...(more.bootSeconds === undefined ? {} : { bootSeconds: more.bootSeconds }),
       nonce: more.nonce ?? 'n0nce',

@@ -9,5 +9,7 @@ export default defineConfig({
     hookTimeout: 15 * 60_000,
     // The tests tell one story: each goes on where the one before ended.
     bail: 1,
+    // A build has the machine for itself.
+    fileParallelism: false,
   },
 });
