@@ -40,6 +40,8 @@ const NEEDS: readonly Need[] = [
   program('bc'),
   program('perl'),
   program('gzip'),
+  program('zstd'),
+  program('lz4'),
   program('setpriv', 'util-linux'),
   program('qemu-system-x86_64', 'qemu-system-x86'),
   program('/bin/busybox', 'busybox-static'),
