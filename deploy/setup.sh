@@ -10,6 +10,7 @@ packages=(
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross                  # for arm64
   cpio busybox-static qemu-system-x86 qemu-system-arm          # booting it
   zstd lz4 e2fsprogs                                           # initramfs and disks of a user's own
+  nats-server                                                  # a cache in JetStream, in tests
   dpkg-dev                                                     # the demo's source package
 )
 

@@ -239,6 +239,35 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       done();
     });
 
+  const cache = program.command('cache').description('Look after the cache of kernels and consoles.');
+  const cacheCommand = (name: string, description: string, example: string) =>
+    cache
+      .command(name)
+      .description(description)
+      .addHelpText('after', `\nExample:\n  $ kbisect cache ${example}`)
+      .copyInheritedSettings(program);
+  cacheCommand('stat', 'Show what is stored, and what was spared.', 'stat')
+    .addOption(json())
+    .action(async (options: { json?: boolean }) => {
+      await (await import('./cache.js')).cacheStat(farm(), options);
+      done();
+    });
+  cacheCommand('gc', 'Evict what the limits do not allow for.', 'gc').action(async () => {
+    await (await import('./cache.js')).cacheGc(farm());
+    done();
+  });
+  cacheCommand('verify', 'Read and hash every blob; set aside what has rotted.', 'verify').action(
+    async () => {
+      end(await (await import('./cache.js')).cacheVerify(farm()));
+    },
+  );
+  cacheCommand('pin <sha256>', 'Keep a blob from being evicted.', 'pin 9f86d081884c7d659a2feaa0c55ad015...')
+    .option('--remove', 'let it be evicted again')
+    .action(async (digest: string, options: { remove?: boolean }) => {
+      await (await import('./cache.js')).cachePin(farm(), digest, options);
+      done();
+    });
+
   command('doctor', 'List the programs that this machine lacks, and the packages that have them.', 'doctor')
     .addOption(json())
     .action(async (options: { json?: boolean }) => {

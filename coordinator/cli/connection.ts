@@ -7,6 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
 import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { CacheCareClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmClient } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { unaryCall } from '@kbisect/shared/status';
 
@@ -37,10 +38,12 @@ type Start<Response> = (
 export class Connection {
   readonly farm: FarmClient;
   readonly bytes: ByteStreamClient;
+  readonly cache: CacheCareClient;
 
   private constructor(readonly address: string) {
     this.farm = new FarmClient(address, credentials.createInsecure(), CHANNEL);
     this.bytes = new ByteStreamClient(address, credentials.createInsecure(), CHANNEL);
+    this.cache = new CacheCareClient(address, credentials.createInsecure(), CHANNEL);
   }
 
   /** @throws KbisectError `unavailable`, within seconds, when no coordinator is there */
@@ -91,6 +94,7 @@ export class Connection {
   close(): void {
     this.farm.close();
     this.bytes.close();
+    this.cache.close();
   }
 }
 

@@ -85,3 +85,11 @@ export function duration(seconds: number): string {
 export function roughly(seconds: number): string {
   return seconds < 60 || seconds >= 3600 ? duration(seconds) : `${Math.round(seconds / 60)} min`;
 }
+
+/** An amount of bytes for people: `17 B`, `2.5 MiB`. */
+export function bytesWord(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[power] ?? ''}`;
+}

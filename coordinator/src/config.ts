@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { boundsOf, DEFAULT_BOUNDS, parseBytes, type Bounds } from '@kbisect/shared/cache/bounds';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import type { CachePlace } from './cache/open-cache.js';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
 
 const seconds = z.number().positive().max(86_400);
@@ -17,16 +18,39 @@ const file = z.strictObject({
       size: z.string().optional(),
       /** Of the disk, left free for others, like `2G`. */
       reserve: z.string().optional(),
+      /** Somebody's cache that speaks the Remote Execution API; this machine's disk is then before it. */
+      remote: z.strictObject({ address: z.string(), instance: z.string().default('') }).optional(),
+      /** An object store of NATS JetStream; this machine's disk is then before it. */
+      jetstream: z
+        .strictObject({
+          servers: z.string(),
+          bucket: z
+            .string()
+            .regex(/^[\w-]{1,64}$/)
+            .default('kbisect'),
+        })
+        .optional(),
     })
+    .refine(
+      ({ remote, jetstream }) => remote === undefined || jetstream === undefined,
+      'remote or jetstream, not both',
+    )
     .optional(),
 });
+
+/** What a coordinator is told in its `--config` file. */
+export interface Config {
+  readonly timing: Timing;
+  readonly bounds: Bounds;
+  readonly place: CachePlace;
+}
 
 /**
  * Reads a coordinator's `--config` file: JSON with the settings above, each optional.
  * @throws KbisectError `invalid-argument` naming the file and the setting that is wrong
  */
-export async function readConfig(path: string | undefined): Promise<{ timing: Timing; bounds: Bounds }> {
-  if (path === undefined) return { timing: DEFAULT_TIMING, bounds: DEFAULT_BOUNDS };
+export async function readConfig(path: string | undefined): Promise<Config> {
+  if (path === undefined) return { timing: DEFAULT_TIMING, bounds: DEFAULT_BOUNDS, place: { kind: 'disk' } };
   let text: unknown;
   try {
     text = JSON.parse(await readFile(path, 'utf8'));
@@ -48,13 +72,19 @@ export async function readConfig(path: string | undefined): Promise<{ timing: Ti
       `${path}: leaseSeconds must be at least twice heartbeatSeconds`,
     );
   }
-  return { timing, bounds: boundsFrom(parsed.data.cache ?? {}, path) };
+  const cache = parsed.data.cache ?? {};
+  return { timing, bounds: boundsFrom(cache, path), place: placeFrom(cache) };
 }
 
-function boundsFrom(
-  cache: { size?: string | undefined; reserve?: string | undefined },
-  path: string,
-): Bounds {
+type CacheSettings = NonNullable<z.infer<typeof file>['cache']>;
+
+function placeFrom({ remote, jetstream }: CacheSettings): CachePlace {
+  if (remote) return { kind: 'remote', ...remote };
+  if (jetstream) return { kind: 'jetstream', ...jetstream };
+  return { kind: 'disk' };
+}
+
+function boundsFrom(cache: CacheSettings, path: string): Bounds {
   try {
     const max = cache.size === undefined ? DEFAULT_BOUNDS.hardBytes : parseBytes(cache.size);
     return boundsOf(max, cache.reserve === undefined ? undefined : parseBytes(cache.reserve));

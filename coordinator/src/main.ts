@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { decodeBuildRecord } from '@kbisect/shared/build-record';
 import { blobName } from '@kbisect/shared/cache/blob-name';
-import { CompleteActionCache } from '@kbisect/shared/cache/complete-action-cache';
-import { openDiskCache } from '@kbisect/shared/cache/disk-cache';
-import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
+import { DoorStatistics } from '@kbisect/shared/cache/door-statistics';
+import { MeteredActionCache } from '@kbisect/shared/cache/metered-action-cache';
+import { MeteredBlobStore } from '@kbisect/shared/cache/metered-blob-store';
 import { wholeBlob } from '@kbisect/shared/cache/whole-blob';
 import { systemClock } from '@kbisect/shared/clock';
 import { lockDirectory } from '@kbisect/shared/directory-lock';
@@ -20,18 +20,23 @@ import {
   ContentAddressableStorageService,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { ByteStreamService } from '@kbisect/shared/gen/google/bytestream/bytestream';
-import { BuildTurnsService } from '@kbisect/shared/gen/kbisect/v1/cache';
+import { BuildTurnsService, CacheCareService } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmService } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { AgentSessionService } from '@kbisect/shared/gen/kbisect/v1/session';
 import { createLog } from '@kbisect/shared/log';
+import { JobPins } from './cache/job-pins.js';
+import { openCache, type OpenCache } from './cache/open-cache.js';
+import { PeoplePins } from './cache/people-pins.js';
 import { readConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
 import { EmbeddedJournal } from './journal/embedded-journal.js';
 import { readChanges } from './read-changes.js';
+import { PinningJournal } from './journal/pinning-journal.js';
 import { Repository } from './repository.js';
 import { actionService } from './rpc/cache/action-service.js';
+import { careService } from './rpc/cache/care-service.js';
 import { byteStreamService } from './rpc/cache/byte-stream-service.js';
 import { capabilitiesService } from './rpc/cache/capabilities-service.js';
 import { storageService } from './rpc/cache/storage-service.js';
@@ -69,7 +74,7 @@ const GRPC_OPTIONS = {
  */
 export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
   const log = createLog('coordinator');
-  const { timing, bounds } = await readConfig(options.config);
+  const { timing, bounds, place } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
@@ -81,12 +86,14 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     // What is kept.
     const repository = await Repository.open(join(options.state, 'git'));
     const cacheDirectory = join(options.state, 'cache');
-    const disk = await openDiskCache(cacheDirectory, bounds, systemClock, log);
-    opened.push(() => disk.files.close());
-    const blobs = new EmptyBlobStore(disk.blobs);
-    const actions = new CompleteActionCache(disk.actions, blobs);
-    const journal = new EmbeddedJournal(join(options.state, 'journal.mdb'));
-    opened.push(() => journal.close());
+    const cache = await openCache(place, cacheDirectory, bounds, systemClock, log);
+    opened.push(() => cache.close());
+    const { disk } = cache.disk;
+    const { blobs } = cache;
+    const pins = await PeoplePins.open(cacheDirectory, disk);
+    const embedded = new EmbeddedJournal(join(options.state, 'journal.mdb'));
+    opened.push(() => embedded.close());
+    const journal = await PinningJournal.open(embedded, new JobPins(disk));
 
     // What decides, and the shell around it.
     const broken = new AbortController();
@@ -109,8 +116,10 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     opened.push(() => dispatcher.settled());
 
     // The doors.
-    const values = new NamedValues(actions, blobs, join(cacheDirectory, 'tmp'));
-    const http = httpDoor(repository.git.directory, { blobs, sizes: disk.disk, values }, log);
+    const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
+    const viaHttp = meteredCache(cache, doors.http);
+    const values = new NamedValues(viaHttp.actions, viaHttp.blobs, join(cacheDirectory, 'tmp'));
+    const http = httpDoor(repository.git.directory, { blobs: viaHttp.blobs, sizes: disk, values }, log);
     opened.push(() => closeHttp(http));
     const httpAddress = await listenHttp(http, options.http);
     const gitUrl = `http://${httpAddress}/git`;
@@ -120,14 +129,16 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const parts = { dispatcher, journal, repository, consoles, newId, gitUrl, version: VERSION, log };
     const ccacheUrl = `http://${httpAddress}/ac`;
     const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl, ccacheUrl };
-    const uploads = new Uploads(blobs, systemClock);
+    const viaGrpc = meteredCache(cache, doors.grpc);
+    const uploads = new Uploads(viaGrpc.blobs, systemClock);
     const givingUp = uploads.watch(stop);
     opened.push(() => givingUp);
     grpc.addService(FarmService, farmService(parts));
     grpc.addService(AgentSessionService, sessionService({ dispatcher, consoles, welcome, log }));
-    grpc.addService(ByteStreamService, byteStreamService(blobs, uploads, systemClock, log));
-    grpc.addService(ContentAddressableStorageService, storageService(blobs, log));
-    grpc.addService(ActionCacheService, actionService(actions, blobs, log));
+    grpc.addService(ByteStreamService, byteStreamService(viaGrpc.blobs, uploads, systemClock, log));
+    grpc.addService(ContentAddressableStorageService, storageService(viaGrpc.blobs, log));
+    grpc.addService(ActionCacheService, actionService(viaGrpc.actions, viaGrpc.blobs, log));
+    grpc.addService(CacheCareService, careService(cache.disk, Object.values(doors), pins, log));
     grpc.addService(BuildTurnsService, turnsService(new Turns(), log));
     grpc.addService(CapabilitiesService, capabilitiesService(bounds.hardBytes, log));
 
@@ -141,6 +152,11 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
   } finally {
     for (const close of opened.reverse()) await close();
   }
+}
+
+/** The cache as one door sees it, which counts what passes. */
+function meteredCache({ blobs, actions }: OpenCache, door: DoorStatistics) {
+  return { blobs: new MeteredBlobStore(blobs, door), actions: new MeteredActionCache(actions, door) };
 }
 
 async function listenGrpc(server: Server, address: string): Promise<string> {

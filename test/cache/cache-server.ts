@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,7 +15,9 @@ import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestre
 import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { killGroup, startProcess } from '@kbisect/shared/process';
 
-const PROGRAM = join(import.meta.dirname, '../../coordinator/bin/kbisect.js');
+/** Found by its package, as this file runs from its source and from where it is compiled to. */
+const MAIN = createRequire(import.meta.url).resolve('@kbisect/coordinator/main');
+const PROGRAM = join(MAIN, '../../../bin/kbisect.js');
 
 /** A coordinator, a process of its own, of which a test uses the cache. */
 export class CacheServer {

@@ -6,8 +6,9 @@ import type { Clock } from '../clock.js';
 import { KbisectError, systemCode } from '../errors.js';
 import { reserveOf, type Bounds } from './bounds.js';
 import { DiskIndex } from './disk-index.js';
-import { fullDisk, syncDirectory } from './durable-file.js';
+import { fullDisk } from './durable-file.js';
 import { readFileInChunks } from './file-chunks.js';
+import { SharedSync } from './shared-sync.js';
 
 /** A file's last use is written to the disk, for the order after a restart, at most so often. */
 const USE_EVERY_MS = 3_600_000;
@@ -24,7 +25,7 @@ export interface Usage {
 }
 
 /**
- * Files of a directory, `<kind>/<2 hex digits>/<64 hex digits>`, each durable and whole or not there, of which the least
+ * Files of a directory, `<kind>/<64 hex digits>`, each durable and whole or not there, of which the least
  * recently used are evicted to keep within bounds. A file is written to `tmp/`, synced and renamed to its place; what is in
  * `tmp/` at start was never finished and is removed. The index and the directory change together, in one turn of the
  * event loop. This process is the only one that writes here.
@@ -34,7 +35,8 @@ export class BoundedDirectory {
   /** Bytes of files that are being written. */
   #writing = 0;
   #evicted = 0;
-  readonly #folders = new Set<string>();
+  /** By kind. */
+  readonly #syncs = new Map<string, SharedSync>();
   readonly #usesWritten = new Set<Promise<void>>();
 
   private constructor(
@@ -116,11 +118,9 @@ export class BoundedDirectory {
       } finally {
         await file.close();
       }
-      await this.#makeFolder(dirname(key));
-      const place = join(this.directory, key);
-      renameSync(temporary, place);
+      renameSync(temporary, join(this.directory, key));
       this.index.add(key, { size: written, usedAt: this.clock.now() });
-      await syncDirectory(dirname(place));
+      await this.#syncs.get(dirname(key))?.sync();
     } catch (error) {
       await rm(temporary, { force: true });
       throw fullDisk(error, key);
@@ -171,13 +171,6 @@ export class BoundedDirectory {
     await this.#evictTo(this.bounds.softBytes);
     await this.#freeDisk(0);
     return before - this.index.bytes;
-  }
-
-  async #makeFolder(folder: string): Promise<void> {
-    if (this.#folders.has(folder)) return;
-    await mkdir(join(this.directory, folder), { recursive: true });
-    await syncDirectory(join(this.directory, dirname(folder)));
-    this.#folders.add(folder);
   }
 
   /** Makes room within the bounds. @throws KbisectError `resource-exhausted` */
@@ -249,15 +242,11 @@ export class BoundedDirectory {
     const found: { key: string; size: number; usedAt: number }[] = [];
     for (const kind of kinds) {
       mkdirSync(join(this.directory, kind), { recursive: true });
-      for (const pair of readdirSync(join(this.directory, kind))) {
-        const folder = `${kind}/${pair}`;
-        if (!/^[0-9a-f]{2}$/.test(pair)) continue;
-        this.#folders.add(folder);
-        for (const name of readdirSync(join(this.directory, folder))) {
-          if (!/^[0-9a-f]{64}$/.test(name)) continue;
-          const { size, atimeMs: usedAt } = lstatSync(join(this.directory, folder, name));
-          found.push({ key: `${folder}/${name}`, size, usedAt });
-        }
+      this.#syncs.set(kind, new SharedSync(join(this.directory, kind)));
+      for (const name of readdirSync(join(this.directory, kind))) {
+        if (!/^[0-9a-f]{64}$/.test(name)) continue;
+        const { size, atimeMs: usedAt } = lstatSync(join(this.directory, kind, name));
+        found.push({ key: `${kind}/${name}`, size, usedAt });
       }
     }
     found.sort((a, b) => a.usedAt - b.usedAt);

@@ -13,7 +13,7 @@ export const ACTIONS = 'actions';
 const HASH_BYTES = 32;
 
 /**
- * Action results as files of a bounded directory: `actions/<2 digits>/<digest>`, the SHA-256 of the result before the result.
+ * Action results as files of a bounded directory: `actions/<digest>`, the SHA-256 of the result before the result.
  */
 export class DiskActionCache implements ActionCache {
   constructor(
@@ -48,5 +48,5 @@ function hashOf(bytes: Uint8Array): Buffer {
 }
 
 function pathOf(action: Digest): string {
-  return `${ACTIONS}/${action.slice(0, 2)}/${action}`;
+  return `${ACTIONS}/${action}`;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -39,8 +39,7 @@ async function put(bytes: Uint8Array) {
   return name;
 }
 const here = async (name: ReturnType<typeof nameOf>) => (await cache.disk.missing([name])).length === 0;
-const pathOf = ({ digest }: ReturnType<typeof nameOf>) =>
-  join(directory, 'blobs', digest.slice(0, 2), digest);
+const pathOf = ({ digest }: ReturnType<typeof nameOf>) => join(directory, 'blobs', digest);
 
 describe('rot', () => {
   it('is noticed before the first byte; the blob is set aside, and taken anew', async () => {
@@ -157,11 +156,10 @@ describe('a restart', () => {
   it('clears away what a killed writer left, and leaves alone what is no blob', async () => {
     await open();
     await writeFile(join(directory, 'tmp', 'left'), 'half');
-    await mkdir(join(directory, 'blobs', '00'));
-    await writeFile(join(directory, 'blobs', '00', 'README'), 'a person was here');
+    await writeFile(join(directory, 'blobs', 'README'), 'a person was here');
     await open();
     expect(await readdir(join(directory, 'tmp'))).toEqual([]);
-    expect(await readFile(join(directory, 'blobs', '00', 'README'), 'utf8')).toBe('a person was here');
+    expect(await readFile(join(directory, 'blobs', 'README'), 'utf8')).toBe('a person was here');
     expect(cache.files.usage.files).toBe(0);
   });
 });

@@ -8,7 +8,7 @@ import type { BoundedDirectory } from './bounded-directory.js';
 /** The kind of file that a blob is. */
 export const BLOBS = 'blobs';
 
-/** Blobs as files of a bounded directory: `blobs/<2 digits>/<digest>`. What they hold is verified by a decorator. */
+/** Blobs as files of a bounded directory: `blobs/<digest>`. What they hold is verified by a decorator. */
 export class DiskBlobStore implements BlobStore, SizedStore {
   constructor(readonly files: BoundedDirectory) {}
 
@@ -64,5 +64,5 @@ export class DiskBlobStore implements BlobStore, SizedStore {
 }
 
 function pathOf(digest: Digest): string {
-  return `${BLOBS}/${digest.slice(0, 2)}/${digest}`;
+  return `${BLOBS}/${digest}`;
 }
