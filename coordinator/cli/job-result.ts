@@ -4,6 +4,7 @@ import { shortId } from '@kbisect/shared/ids';
 import { termsOf } from '../src/report/terms.js';
 import { ExitStatus } from './exit-status.js';
 import { printable } from './printable.js';
+import { percentage } from '../src/report/percentage.js';
 import { count, duration, isOver, stateWord } from './words.js';
 
 /** A job as scripts read it (`--json`). */
@@ -15,6 +16,8 @@ export interface JobResult {
   /** What the culprit could be; only when the job ended ambiguous. */
   readonly candidates?: readonly string[];
   readonly candidatesLeft?: number;
+  /** How likely it is right, 0 to 1; only where trials of one commit may disagree. */
+  readonly confidence?: number;
   readonly reason: string;
   readonly builds: number;
   readonly trials: number;
@@ -34,6 +37,7 @@ export function jobResult(job: Job): JobResult {
     culprit: job.culprit === '' ? null : { commit: job.culprit, subject: job.culpritSubject },
     ...(job.state === JobState.JOB_STATE_AMBIGUOUS && { candidates: job.candidates }),
     ...(!isOver(job.state) && { candidatesLeft: job.candidatesLeft }),
+    ...(job.confidence !== undefined && { confidence: job.confidence }),
     reason: job.reason,
     builds: job.builds,
     trials: job.trials,
@@ -51,14 +55,17 @@ export function resultText(job: Job): string {
   const lines: string[] = [];
   switch (job.state) {
     case JobState.JOB_STATE_FOUND:
-      lines.push(`${job.culprit} is the first ${terms.new} commit`, `    ${printable(job.culpritSubject)}`);
+      lines.push(
+        `${job.culprit} is the first ${terms.new} commit${surely(job)}`,
+        `    ${printable(job.culpritSubject)}`,
+      );
       break;
     case JobState.JOB_STATE_AMBIGUOUS:
       lines.push(`the first ${terms.new} commit could be any of these (${reason}):`);
       for (const candidate of job.candidates) lines.push(`    ${candidate}`);
       break;
     case JobState.JOB_STATE_NO_DIFFERENCE:
-      lines.push(`no difference: ${reason}`);
+      lines.push(`no difference${surely(job)}: ${reason}`);
       break;
     case JobState.JOB_STATE_ABORTED:
       lines.push(`aborted: ${reason}`);
@@ -82,6 +89,10 @@ export function resultText(job: Job): string {
     );
   }
   return lines.join('\n');
+}
+
+function surely({ confidence }: Job): string {
+  return confidence === undefined ? '' : ` (${percentage(confidence)} sure)`;
 }
 
 /** What became of a job, in a list. */

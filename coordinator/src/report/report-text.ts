@@ -1,9 +1,10 @@
-import { JobState, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobState, Mode, Verdict, type Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
 import type { Job } from '../scheduler/job.js';
 import { describeOutcome } from '../scheduler/oracle.js';
 import { bisectLogOf } from './bisect-log-of.js';
+import { percentage } from './percentage.js';
 import { termsOf } from './terms.js';
 
 /** A job's report in plain text: what was found, on what evidence, and the `git bisect log`. */
@@ -36,15 +37,26 @@ export async function reportText(job: Job, git: Git): Promise<string> {
       [Verdict.VERDICT_NEW]: terms.new,
       [Verdict.VERDICT_SKIP]: 'skip',
     };
-    const untried = verdict === Verdict.VERDICT_SKIP ? 'not tried' : 'not tried: it gives an image that was';
-    const tried = outcomes.map(describeOutcome).join(', ') || untried;
-    const shown = buildFailure ? `does not build: ${buildFailure}` : tried;
+    const untried = verdict === Verdict.VERDICT_SKIP ? 'not tried' : 'not tried: it follows from the others';
+    const shown = buildFailure ? `does not build: ${buildFailure}` : trialsInShort(outcomes) || untried;
     parts.push(
       `  ${(verdict === Verdict.VERDICT_UNSPECIFIED ? '?' : word[verdict]).padEnd(7)}${await line(commit)}: ${shown}`,
     );
   }
   parts.push('', 'git bisect log:', await bisectLogOf(job, subject));
   return parts.join('\n');
+}
+
+/** Outcomes with their numbers, where there are several: `FAIL 3 times, PASS 7 times`. */
+function trialsInShort(outcomes: readonly Outcome[]): string {
+  const counts = new Map<string, number>();
+  for (const outcome of outcomes.map(describeOutcome)) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  const shown = [...counts].map(([outcome, times]) => (times === 1 ? outcome : `${outcome} ${times} times`));
+  return shown.join(', ');
+}
+
+function surely({ confidence }: Job): string {
+  return confidence === undefined ? '' : `, ${percentage(confidence)} sure`;
 }
 
 async function headline(job: Job, line: (commit: CommitId) => Promise<string>): Promise<string> {
@@ -56,12 +68,12 @@ async function headline(job: Job, line: (commit: CommitId) => Promise<string>): 
           : job.spec.mode === Mode.MODE_ANY
             ? 'changed by'
             : 'broken by';
-      return job.culprit ? `${what} ${await line(job.culprit)}` : 'found';
+      return job.culprit ? `${what} ${await line(job.culprit)}${surely(job)}` : 'found';
     }
     case JobState.JOB_STATE_AMBIGUOUS:
       return `the first new commit could be any of ${job.candidates.length}: ${job.reason}`;
     case JobState.JOB_STATE_NO_DIFFERENCE:
-      return `no difference: ${job.reason}`;
+      return `no difference${surely(job)}: ${job.reason}`;
     case JobState.JOB_STATE_ABORTED:
       return `aborted: ${job.reason}`;
     case JobState.JOB_STATE_CANCELLED:

@@ -4,7 +4,7 @@ import type { Job } from '../scheduler/job.js';
 
 /** A job in short, as lists and `--json` show it. */
 export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<ProtoJob> {
-  const { id, spec, state, culprit, candidates, reason } = job;
+  const { id, spec, state, culprit, candidates, reason, confidence } = job;
   const { builds, trials, cacheHits } = job.evidence;
   return {
     id,
@@ -23,5 +23,6 @@ export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise
     classes: job.classes,
     audited: job.audited?.done,
     refuted: job.audited?.refuted,
+    confidence,
   };
 }

@@ -85,7 +85,9 @@ export class Ends {
       const check = checkEnds(apart.old, apart.new, this.#expected, this.wanted);
       switch (check.kind) {
         case 'no-difference': {
-          return ended(JobState.JOB_STATE_NO_DIFFERENCE, `${check.reason}${this.#often(oldTally, newTally)}`);
+          const flaky = oldTally.times < oldTally.of || newTally.times < newTally.of;
+          const reason = flaky ? FLAKE : check.reason;
+          return ended(JobState.JOB_STATE_NO_DIFFERENCE, `${reason}${this.#often(oldTally, newTally)}`);
         }
         case 'wrong-way-round':
           return aborted(check.reason);
@@ -150,3 +152,5 @@ export class Ends {
     return this.evidence.of(end).outcomes.slice(0, this.evidence.runs);
   }
 }
+
+const FLAKE = 'it is a flake: old and new fail too much alike to tell which a commit is; more --runs may';

@@ -8,7 +8,7 @@ import { ended, inferred, judged, type Fact, type FactOf } from './facts.js';
 import { impliedVerdicts } from './implied.js';
 import { READINGS, type Standing } from './job-search.js';
 import { judgement } from './judgement.js';
-import { CONFIDENCE, describeTally, tally } from './noise.js';
+import { CONFIDENCE, describeTally, tally, trialLimit } from './noise.js';
 
 /** What follows from evidence and search once the ends are proved: verdicts, and how the job ends. */
 export class Findings {
@@ -45,8 +45,12 @@ export class Findings {
     const { graph, search, noisy } = standing;
     const conclusion = search.conclusion();
     switch (conclusion.kind) {
-      case 'searching':
-        return undefined;
+      case 'searching': {
+        const { runs, trials } = this.evidence;
+        if (!noisy || trials < trialLimit(runs)) return undefined;
+        const reason = `it is a flake: after ${trials} trials no commit of the range explains them`;
+        return ended(JobState.JOB_STATE_NO_DIFFERENCE, reason);
+      }
       case 'found': {
         if (this.openTip(standing) !== undefined) return undefined;
         const culprit = graph.id(conclusion.culprit);

@@ -31,16 +31,34 @@ export function tally(outcomes: readonly Outcome[], wanted: Wanted | undefined):
 }
 
 /**
- * What two ends show that both have some trouble: the one that is expected to have it shows it more often, and the
- * other counts as passing. As they are, when that is not so.
+ * What two ends show that both have some trouble: the one that is expected to have it shows it clearly more often, and
+ * the other counts as passing. As they are, when that is not so.
  */
 export function toldApart(old: Tally, neu: Tally, expected: Expectation): { old: Showing; new: Showing } {
   const as = { old: old.showing, new: neu.showing };
   if (old.showing !== neu.showing || old.showing === 'pass') return as;
-  const [oldRate, newRate] = [old.times / old.of, neu.times / neu.of];
-  if (newRate > oldRate && expected !== 'new-passes') return { ...as, old: 'pass' };
-  if (oldRate > newRate && expected !== 'old-passes') return { ...as, new: 'pass' };
+  const difference = standardErrors(old, neu);
+  if (difference > CLEARLY && expected !== 'new-passes') return { ...as, old: 'pass' };
+  if (difference < -CLEARLY && expected !== 'old-passes') return { ...as, new: 'pass' };
   return as;
+}
+
+/** 99 % of differences that are none are smaller, in standard errors. */
+const CLEARLY = 2.33;
+
+/** By how many standard errors new shows something more often than old. */
+function standardErrors(old: Tally, neu: Tally): number {
+  const rate = ({ times, of }: Tally) => (times + 0.5) / (of + 1);
+  const pooled = (old.times + neu.times + 1) / (old.of + neu.of + 2);
+  return (rate(neu) - rate(old)) / Math.sqrt(pooled * (1 - pooled) * (1 / old.of + 1 / neu.of));
+}
+
+/** A search that has not ended after so many times the trials of an end finds nothing any more. */
+const PATIENCE = 100;
+
+/** Trials after which a job is given up as a flake. */
+export function trialLimit(runs: number): number {
+  return PATIENCE * Math.max(runs, 10);
 }
 
 /** `fail`, or `fail in 3 of 10 trials`. */

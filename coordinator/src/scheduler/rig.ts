@@ -49,8 +49,8 @@ export function straightSpec(size: number, more: Partial<JobSpec> = {}): JobSpec
 export const PASS: Outcome = { kind: { $case: 'pass', value: {} } };
 export const FAIL: Outcome = { kind: { $case: 'fail', value: {} } };
 
-/** What a test agent makes of a task: the outcome of its trials, or another end of the task. */
-export type Answer = Outcome | NonNullable<TaskResult['end']> | 'silence';
+/** What a test agent makes of a task: the outcome of its trials, of each for itself or of all, or another end of the task. */
+export type Answer = Outcome | (() => Outcome) | NonNullable<TaskResult['end']> | 'silence';
 
 /** Kernels for boot tests: the diffs of the range, what each commit's build gives, and what every build consumes. */
 export interface Kernels {
@@ -146,7 +146,7 @@ export class Rig {
     if (held === undefined || answer === 'silence') return;
     const { agent, lease, task } = held;
     this.send({ kind: 'accept', agent, lease });
-    if ('kind' in answer) {
+    if (typeof answer === 'function' || 'kind' in answer) {
       const { commit } = task;
       const first = this.kernels === undefined ? 0 : 1;
       const isBuilt = this.kernels === undefined || this.#build(held, this.kernels);
@@ -156,7 +156,7 @@ export class Rig {
           lease,
           seq,
           commit,
-          outcome: answer,
+          outcome: typeof answer === 'function' ? answer() : answer,
           console: undefined,
           seconds: 1,
           image: '',
