@@ -156,6 +156,22 @@ describe('the ends', () => {
   });
 });
 
+describe('where trials may disagree', () => {
+  it('no lease is given out only to be withdrawn again', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 30 }), fc.infiniteStream(fc.nat()), (culprit, picks) => {
+        const rig = rigWith(30, 9, { runs: 2 });
+        rig.run(brokenFrom(culprit), (n) => Number(picks.next().value) % n);
+        expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(culprit) });
+        const offers = rig.effects.filter(({ kind }) => kind === 'offer').length;
+        const withdrawn = rig.effects.filter(({ kind }) => kind === 'withdraw').length;
+        expect(withdrawn).toBeLessThan(offers / 2);
+      }),
+      { numRuns: 10 },
+    );
+  });
+});
+
 describe('agents', () => {
   it('that vanish lose their leases, and the work goes elsewhere', () => {
     const rig = rigWith(100, 2);

@@ -116,7 +116,10 @@ export class Search {
     if (slots <= 0 || this.conclusion().kind !== 'searching') return [];
     const worth = this.#worth(new Set(inFlight), cost ?? (() => 1));
     const { ancestors, foresight } = this.#belief.foresee(seededRandom(this.#seed + this.#changes));
-    const chosen = selectCommits(ancestors, foresight, inFlight, slots, worth);
+    const selected = selectCommits(ancestors, foresight, inFlight, slots, worth);
+    // With many slots the last ones promise so little that they would be withdrawn at once.
+    const futile = new Set(this.futile(selected));
+    const chosen = selected.filter((commit) => !futile.has(commit));
     if (chosen.length > 0 || inFlight.length > 0) return chosen;
     // Hypotheses that stand for many candidates may miss the few that a last testable commit parts from them.
     return splitters(this.graph, this.#belief.unresolved().flags, (commit) => this.#testable(commit)).slice(
