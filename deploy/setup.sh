@@ -8,6 +8,7 @@ packages=(
   ca-certificates git                                          # fetching
   gcc libc6-dev make flex bison bc libelf-dev libssl-dev xz-utils # building a kernel
   gcc-aarch64-linux-gnu libc6-dev-arm64-cross                  # for arm64
+  bubblewrap ccache                                            # containing builds, compiling no file twice
   cpio busybox-static qemu-system-x86 qemu-system-arm          # booting it
   zstd lz4 e2fsprogs                                           # initramfs and disks of a user's own
   nats-server                                                  # a cache in JetStream, in tests

@@ -24,7 +24,11 @@ import { agentName } from '@kbisect/shared/ids';
 import { createLog } from '@kbisect/shared/log';
 import { ARCHES, type Accelerator } from './boot/arch.js';
 import { probeAccelerator } from './boot/probe.js';
-import { probeToolchain } from './build/recipe.js';
+import { readsShow } from './build/access-times.js';
+import { CacheProxy } from './build/cache-proxy.js';
+import { Ccache } from './build/ccache.js';
+import { describeSandbox, probeSandbox, type Sandbox } from './build/sandbox.js';
+import { probeToolchains, type Toolchain } from './build/toolchain.js';
 import { canCompileFor, describeMissing, examineTools } from './doctor/tools.js';
 import { Patience } from './session/patience.js';
 import { Session } from './session/session.js';
@@ -75,8 +79,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     turns: new BuildTurnsClient(options.coordinator, insecure, CHANNEL),
   };
   let near: DiskCache | undefined;
+  let objects: CacheProxy | undefined;
   try {
-    const { capabilities, accelerators, toolchain } = await probe(signal);
+    const { capabilities, accelerators, toolchains, sandbox } = await probe(signal);
     log.info({ name, ...capabilities }, 'agent');
 
     const mirror = await Mirror.open(join(workdir, 'mirror'));
@@ -95,7 +100,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       slots.push(await Slot.open(join(workdir, `slot${n}`), mirror, artifacts));
     }
     // A slot may use the whole machine: builds have phases that only one processor can work on.
-    const worker = new Slots(slots, { accelerators, toolchain, jobs: availableParallelism() });
+    const ccache = await Ccache.open(join(workdir, 'ccache'), toolchains);
+    objects = await CacheProxy.listen(() => session.ccacheUrl);
+    const means = { accelerators, toolchains, sandbox, ccache, objects, readsShow: await readsShow(workdir) };
+    if (!means.readsShow) log.warn({ workdir }, 'mounted with noatime: what builds consume cannot be told');
+    const worker = new Slots(slots, { ...means, jobs: availableParallelism() });
     const identity = {
       name,
       incarnation: randomUUID(),
@@ -103,8 +112,10 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
       labels: options.labels,
       capabilities,
     };
-    await new Session(() => clients.session.connect(), identity, worker, systemClock, log).serve(signal);
+    const session = new Session(() => clients.session.connect(), identity, worker, systemClock, log);
+    await session.serve(signal);
   } finally {
+    await objects?.close();
     await near?.files.close();
     for (const client of Object.values(clients)) client.close();
     await lock.close();
@@ -115,7 +126,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
 async function probe(signal: AbortSignal): Promise<{
   capabilities: Capabilities;
   accelerators: ReadonlyMap<string, Accelerator>;
-  toolchain: string;
+  toolchains: readonly Toolchain[];
+  sandbox: Sandbox;
 }> {
   const missing = (await examineTools()).filter(({ found }) => !found).map(describeMissing);
   const whole = missing.length === 0;
@@ -125,16 +137,23 @@ async function probe(signal: AbortSignal): Promise<{
     const accelerator = await probeAccelerator(arch, signal);
     if (accelerator !== undefined) accelerators.set(arch.name, accelerator);
   }
-  const toolchain = whole ? await probeToolchain() : '';
+  const toolchains = whole ? await probeToolchains() : [];
+  const sandbox = await probeSandbox();
   const capabilities: Capabilities = {
     arches: [...accelerators.keys()],
-    compiler: toolchain,
+    compiler: toolchains[0]?.identity ?? '',
     accelerator: [...new Set(accelerators.values())].join(','),
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     missing,
-    toolchains: [],
-    sandbox: '',
+    toolchains: toolchains.map(({ name, family, version, identity, arch }) => ({
+      name,
+      family,
+      version,
+      identity,
+      arch,
+    })),
+    sandbox: describeSandbox(sandbox),
   };
-  return { capabilities, accelerators, toolchain };
+  return { capabilities, accelerators, toolchains, sandbox };
 }

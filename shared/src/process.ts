@@ -17,6 +17,8 @@ export interface Command {
   readonly input?: string | Uint8Array | Readable;
   /** Kills the whole process group when aborted. */
   readonly signal?: AbortSignal;
+  /** Milliseconds that an aborted group has, after a SIGTERM, to end by itself; default: none. */
+  readonly graceMs?: number;
   /** Kills the whole process group after so many milliseconds. */
   readonly timeoutMs?: number;
   /** Bytes of standard output that are kept; more is an error. Default 64 MiB. */
@@ -80,8 +82,8 @@ export function startProcess(
 
 /**
  * Runs a program to its end and gives how it ended, whatever its status.
- * @throws KbisectError `cancelled` when the signal is aborted, `missing-tool` when there is no such program,
- *   `resource-exhausted` when it prints more than `maxOutput`.
+ * @throws KbisectError `cancelled` when the signal is aborted (its cause is the signal by which the program ended),
+ *   `missing-tool` when there is no such program, `resource-exhausted` when it prints more than `maxOutput`.
  */
 export async function run(command: Command): Promise<Completed> {
   throwIfCancelled(command);
@@ -92,7 +94,21 @@ export async function run(command: Command): Promise<Completed> {
   let stderr = '';
   let timedOut = false;
 
-  const stop = () => killGroup(child);
+  let killer: NodeJS.Timeout | undefined;
+  let ending: NodeJS.Signals | undefined;
+  const stop = () => {
+    ending = 'SIGKILL';
+    killGroup(child);
+  };
+  const cancel = () => {
+    if (command.graceMs === undefined) {
+      stop();
+      return;
+    }
+    ending = 'SIGTERM';
+    killGroup(child, 'SIGTERM');
+    killer = setTimeout(stop, command.graceMs);
+  };
   const timer =
     command.timeoutMs === undefined
       ? undefined
@@ -100,7 +116,7 @@ export async function run(command: Command): Promise<Completed> {
           timedOut = true;
           stop();
         }, command.timeoutMs);
-  command.signal?.addEventListener('abort', stop, { once: true });
+  command.signal?.addEventListener('abort', cancel, { once: true });
 
   child.stdout?.on('data', (chunk: Buffer) => {
     if (command.onOutput) {
@@ -122,7 +138,7 @@ export async function run(command: Command): Promise<Completed> {
 
   try {
     const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    throwIfCancelled(command);
+    throwIfCancelled(command, ending);
     if (stdoutSize > maxOutput) {
       throw new KbisectError('resource-exhausted', `${command.program} printed more than ${maxOutput} bytes`);
     }
@@ -132,7 +148,8 @@ export async function run(command: Command): Promise<Completed> {
     return { status, signal, stdout: Buffer.concat(stdout), stderr, timedOut };
   } finally {
     clearTimeout(timer);
-    command.signal?.removeEventListener('abort', stop);
+    clearTimeout(killer);
+    command.signal?.removeEventListener('abort', cancel);
   }
 }
 
@@ -160,8 +177,9 @@ export function commandFailed(command: Pick<Command, 'program' | 'args'>, done: 
   );
 }
 
-function throwIfCancelled(command: Command): void {
-  if (command.signal?.aborted) throw new KbisectError('cancelled', `${command.program} was cancelled`);
+function throwIfCancelled(command: Command, cause?: NodeJS.Signals): void {
+  if (command.signal?.aborted)
+    throw new KbisectError('cancelled', `${command.program} was cancelled`, { cause });
 }
 
 function feed(stdin: NodeJS.WritableStream, input: Command['input']): void {

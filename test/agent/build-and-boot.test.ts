@@ -56,6 +56,7 @@ describe('a build', () => {
       firstError: expect.stringMatching(
         /init\/initcalls\.c:1:\d+: error: ‘nothing’ undeclared|error: 'nothing' undeclared/,
       ) as string,
+      signature: "init/initcalls.c: error: 'nothing' undeclared (first use in this function)",
     });
   });
 

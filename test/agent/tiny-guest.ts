@@ -9,6 +9,7 @@ import { buildKernel } from '@kbisect/agent/build/kbuild';
 import { packInitramfs, type Packing } from '@kbisect/agent/initramfs/pack';
 import { writeTrialInitramfs, type Trial } from '@kbisect/agent/initramfs/trial';
 import { tinyKernel } from '../fixtures/tiny-history.js';
+import { workbench } from '../fixtures/workbench.js';
 
 const signal = new AbortController().signal;
 export const arch = archOf('x86_64')!;
@@ -35,14 +36,16 @@ export class TinyGuest {
   async tree(name: string): Promise<string> {
     const tree = join(this.directory, name);
     await cp(tinyKernel, tree, { recursive: true });
-    await configure({ tree, arch: 'x86_64', base: undefined, fragments: [], signal });
+    const bench = await workbench(tree);
+    await configure({ bench, base: undefined, profile: undefined, fragments: [], signal });
     return tree;
   }
 
   async build(tree: string) {
     const logPath = join(this.directory, 'build.log');
     const onProgress = () => undefined;
-    return buildKernel({ tree, arch: 'x86_64', target: arch.target, jobs: 2, logPath, signal, onProgress });
+    const bench = await workbench(tree);
+    return buildKernel({ bench, target: arch.target, jobs: 2, logPath, signal, onProgress });
   }
 
   /** Packs a reproducer and boots an image with it. */

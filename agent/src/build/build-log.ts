@@ -18,6 +18,21 @@ export function firstError(log: string): string {
   return (lines.at(-1) ?? 'the build printed nothing').trim().slice(0, 500);
 }
 
+/**
+ * The first error such that commits that fail alike have equal ones: its file and words, without the places within
+ * the file and the names of temporary files.
+ */
+export function failureSignature(log: string): string {
+  return firstError(log)
+    .replace(/^\.?\//, '')
+    .replace(/[‘’`]/g, "'")
+    .replace(/:\d+(?::\d+)?(?=:)/g, '')
+    .replace(/\+0x[0-9a-f]+/g, '')
+    .replace(/\/tmp\/\S+/g, '<temporary>')
+    .replace(/^make\[\d+\]/, 'make')
+    .replace(/\s+/g, ' ');
+}
+
 /** Why a failed build says nothing of the commit but of this machine, if so. */
 export function machineTrouble(log: string): string | undefined {
   const line = log

@@ -1,19 +1,20 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { constants, copyFile, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KbisectError } from '@kbisect/shared/errors';
+import { KbisectError, systemCode } from '@kbisect/shared/errors';
 import { commandFailed, run } from '@kbisect/shared/process';
-import { makeCommand } from './make.js';
-import { formatConfig, lostSettings, mergeSettings, parseConfig } from './symbols.js';
+import { makeCommand, type Workbench } from './make.js';
+import { formatConfig, lostSettings, mergeSettings, parseConfig, type Setting } from './symbols.js';
 
 /** The project's own fragment: what a serial-console initramfs boot needs. */
 export const MINIMAL_PROFILE = new URL('../../profiles/minimal.config', import.meta.url);
 
 /** What a kernel is to be configured with. */
 export interface ConfigRequest {
-  readonly tree: string;
-  readonly arch: string;
+  readonly bench: Workbench;
   /** Text of the base `.config`; none means allnoconfig and the minimal profile. */
   readonly base: string | undefined;
+  /** Under the fragments; of its symbols those that this kernel does not have are let go. */
+  readonly profile: string | undefined;
   /** On top of the base, in order. */
   readonly fragments: readonly { readonly name: string; readonly text: string }[];
   readonly signal: AbortSignal;
@@ -37,22 +38,28 @@ export class UnconfigurableError extends KbisectError {
  *   UnconfigurableError when the tree's Kconfig does not work
  */
 export async function configure(request: ConfigRequest): Promise<void> {
-  const { tree, arch, base, fragments, signal } = request;
+  const { bench, base, profile, fragments, signal } = request;
+  const path = join(bench.tree, '.config');
+  const before = await keptTimes(path);
   const asked = mergeSettings(fragments.map(({ text }) => parseConfig(text)));
 
-  const input = join(tree, '.config.kbisect');
+  const input = join(bench.tree, '.config.kbisect');
   const bottom = base ?? (await readFile(MINIMAL_PROFILE, 'utf8'));
-  await writeFile(input, formatConfig(mergeSettings([parseConfig(bottom), asked])));
-  if (base !== undefined) await rename(input, join(tree, '.config'));
+  const layers = [parseConfig(bottom), parseConfig(profile ?? ''), asked];
+  await writeFile(input, formatConfig(withFixedKey(mergeSettings(layers))));
+  await bringKey(bench.tree);
+  if (base !== undefined) await rename(input, path);
   const target = base === undefined ? [`KCONFIG_ALLCONFIG=${input}`, 'allnoconfig'] : ['olddefconfig'];
-  const command = makeCommand(tree, arch, target, { signal });
+  const command = makeCommand(bench, target, { signal });
   const done = await run(command);
   if (done.status !== 0) {
     if (/No space left/.test(done.stderr)) throw commandFailed(command, done);
     throw new UnconfigurableError(`${done.stdout.toString('utf8')}\n${done.stderr}`);
   }
 
-  const after = await readFile(join(tree, '.config'), 'utf8');
+  const after = await readFile(path, 'utf8');
+  // What is the same is not new, or make would look at every object.
+  if (after === before?.text) await utimes(path, before.atime, before.mtime);
   const lost = lostSettings(asked, parseConfig(after));
   if (lost.length > 0) {
     const list = lost
@@ -63,5 +70,34 @@ export async function configure(request: ConfigRequest): Promise<void> {
       'invalid-argument',
       `${files}: cannot be set in this kernel: ${list}; look for what it depends on`,
     );
+  }
+}
+
+/** A key for modules of our own: kbuild would draw one at random, and its certificate is in the image. */
+const KEY = '.kbisect-module-signing-key.pem';
+const KEY_SYMBOL = 'CONFIG_MODULE_SIG_KEY';
+const OUR_KEY = new URL('../../build-path/module-signing-key.pem', import.meta.url);
+
+function withFixedKey(settings: readonly Setting[]): Setting[] {
+  const own = settings.find(({ symbol }) => symbol === KEY_SYMBOL)?.value;
+  if (own !== undefined && own !== '"certs/signing_key.pem"') return [...settings];
+  return mergeSettings([settings, [{ symbol: KEY_SYMBOL, value: `"${KEY}"` }]]);
+}
+
+async function bringKey(tree: string): Promise<void> {
+  try {
+    await copyFile(OUR_KEY, join(tree, KEY), constants.COPYFILE_EXCL);
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
+}
+
+async function keptTimes(path: string): Promise<{ text: string; atime: Date; mtime: Date } | undefined> {
+  try {
+    const { atime, mtime } = await stat(path);
+    return { text: await readFile(path, 'utf8'), atime, mtime };
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }

@@ -3,15 +3,14 @@ import { open } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { KbisectError } from '@kbisect/shared/errors';
 import { run } from '@kbisect/shared/process';
-import { BuildProgress, firstError, machineTrouble } from './build-log.js';
-import { makeCommand } from './make.js';
+import { BuildProgress, failureSignature, firstError, machineTrouble } from './build-log.js';
+import { makeCommand, type Workbench } from './make.js';
 
 const MAX_LOG = 32 * 1024 * 1024;
 const MAX_BUILD_MS = 6 * 3600 * 1000;
 
 export interface BuildRequest {
-  readonly tree: string;
-  readonly arch: string;
+  readonly bench: Workbench;
   /** What make is asked for, such as `bzImage`. */
   readonly target: string;
   /** Processes side by side. */
@@ -23,7 +22,9 @@ export interface BuildRequest {
 }
 
 /** What came of a build of a commit. */
-export type BuildOutcome = { kind: 'built' } | { kind: 'failed'; firstError: string };
+export type BuildOutcome =
+  | { readonly kind: 'built' }
+  | { readonly kind: 'failed'; readonly firstError: string; readonly signature: string };
 
 /**
  * Builds the kernel in a configured tree.
@@ -31,11 +32,11 @@ export type BuildOutcome = { kind: 'built' } | { kind: 'failed'; firstError: str
  *   time gave out, `cancelled`, `missing-tool`
  */
 export async function buildKernel(request: BuildRequest): Promise<BuildOutcome> {
-  const { tree, arch, target, jobs, logPath, signal, onProgress } = request;
+  const { bench, target, jobs, logPath, signal, onProgress } = request;
   const log = createWriteStream(logPath);
   const progress = new BuildProgress();
   let logged = 0;
-  const command = makeCommand(tree, arch, [`-j${jobs}`, target], {
+  const command = makeCommand(bench, [`-j${jobs}`, target], {
     signal,
     timeoutMs: MAX_BUILD_MS,
     onOutput: (chunk) => {
@@ -58,7 +59,7 @@ export async function buildKernel(request: BuildRequest): Promise<BuildOutcome> 
   const text = await readEnds(logPath);
   const trouble = machineTrouble(text);
   if (trouble) throw new KbisectError('resource-exhausted', `the build failed for want of room: ${trouble}`);
-  return { kind: 'failed', firstError: firstError(text) };
+  return { kind: 'failed', firstError: firstError(text), signature: failureSignature(text) };
 }
 
 /** The file's text; of a long one its last megabytes, where the errors are. */

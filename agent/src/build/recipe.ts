@@ -1,6 +1,5 @@
 import { digestOf, type Digest } from '@kbisect/shared/digest';
-import type { TreeId } from '@kbisect/shared/ids';
-import { runText } from '@kbisect/shared/process';
+import type { CommitId, TreeId } from '@kbisect/shared/ids';
 import { BUILD_ENVIRONMENT } from './make.js';
 
 /** All that decides an image besides the source. */
@@ -10,36 +9,27 @@ export interface Recipe {
   /** Text of the base config, the minimal profile's when the user gave none. */
   readonly base: string;
   readonly baseIsProfile: boolean;
+  readonly profile: string;
   /** Texts of the fragments, in order. */
   readonly fragments: readonly string[];
   readonly toolchain: string;
-}
-
-/** The compiler and linker of this machine, by their exact versions. */
-export async function probeToolchain(): Promise<string> {
-  const versions = await Promise.all(
-    ['gcc', 'ld'].map(
-      async (program) => (await runText({ program, args: ['--version'] })).split('\n')[0] ?? '',
-    ),
-  );
-  return versions.join('; ');
 }
 
 /** Names a recipe: from one source, recipes of equal digests give equal images. */
 export function recipeDigest(recipe: Recipe): Digest {
   const { arch, target, baseIsProfile, toolchain } = recipe;
   const fragments = recipe.fragments.map((text) => digestOf(text));
-  const base = digestOf(recipe.base);
+  const [base, profile] = [digestOf(recipe.base), digestOf(recipe.profile)];
   return digestOf(
     JSON.stringify([
       'recipe',
       BUILD_ENVIRONMENT,
-      { arch, target, base, baseIsProfile, fragments, toolchain },
+      { arch, target, base, baseIsProfile, profile, fragments, toolchain },
     ]),
   );
 }
 
-/** Names the build of a source by a recipe: equal keys give equal images. */
-export function buildAction(tree: TreeId, recipe: Digest): Digest {
-  return digestOf(JSON.stringify(['build', tree, recipe]));
+/** Names the build of a source, with what is cherry-picked on it, by a recipe: equal keys give equal images. */
+export function buildAction(tree: TreeId, fixups: readonly CommitId[], recipe: Digest): Digest {
+  return digestOf(JSON.stringify(['build', tree, fixups, recipe]));
 }

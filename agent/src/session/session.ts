@@ -60,6 +60,7 @@ export class Session {
   readonly #tasks = new Map<string, AbortController>();
   #line: Line | undefined;
   #gitUrl = '';
+  #ccacheUrl = '';
   #draining = false;
 
   constructor(
@@ -85,6 +86,11 @@ export class Session {
     } finally {
       for (const task of this.#tasks.values()) task.abort();
     }
+  }
+
+  /** Base URL of the farm's compiled objects; empty while none is known. */
+  get ccacheUrl(): string {
+    return this.#ccacheUrl;
   }
 
   /** Takes no more offers; resolves when the last task is done and acknowledged. */
@@ -116,6 +122,7 @@ export class Session {
           case 'welcome':
             welcomed = true;
             this.#gitUrl = kind.value.gitUrl;
+            this.#ccacheUrl = kind.value.ccacheUrl;
             this.log.info({ gitUrl: this.#gitUrl }, 'connected');
             if (this.#draining) this.drain();
             void this.#heartbeats(Math.max(1, kind.value.heartbeatSeconds) * 1000, ended.signal);

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
-import type { CommitId } from '@kbisect/shared/ids';
+import { shortId, type CommitId } from '@kbisect/shared/ids';
 import { commandFailed, run } from '@kbisect/shared/process';
 import { Git } from '@kbisect/shared/git';
 import { INERT, type Mirror } from './mirror.js';
@@ -12,7 +12,7 @@ import { INERT, type Mirror } from './mirror.js';
  */
 export class Worktree {
   constructor(
-    private readonly mirror: Mirror,
+    readonly mirror: Mirror,
     readonly directory: string,
   ) {}
 
@@ -31,6 +31,29 @@ export class Worktree {
     const second = await run(command);
     if (/No space left/.test(second.stderr)) throw full(this.directory);
     if (second.status !== 0) throw commandFailed(command, second);
+  }
+
+  /** Removes all that is not of the commit: what was built, and what a build left. */
+  async clean(signal: AbortSignal): Promise<void> {
+    await new Git(this.directory).text([...INERT, 'clean', '-xdff', '--quiet'], { signal });
+  }
+
+  /**
+   * Puts another commit's change on top of what is checked out.
+   * @throws FixupConflict when it does not apply
+   */
+  async cherryPick(commit: CommitId, signal: AbortSignal): Promise<void> {
+    const git = new Git(this.directory);
+    const person = ['-c', 'user.name=kbisect', '-c', 'user.email=kbisect@localhost'];
+    const args = [...INERT, ...person, 'cherry-pick', '--allow-empty', '--keep-redundant-commits'];
+    const parents = (await git.text(['rev-parse', `${commit}^@`])).split('\n');
+    const mainline = parents.length > 1 ? ['--mainline', '1'] : [];
+    const done = await run(git.command([...args, ...mainline, commit], { signal }));
+    if (done.status === 0) return;
+    const files = await git.text(['diff', '--name-only', '--diff-filter=U', '-z']);
+    await run(git.command([...INERT, 'cherry-pick', '--quit']));
+    await run(git.command([...INERT, 'reset', '--hard', '--quiet']));
+    throw new FixupConflict(commit, files.split('\0').filter(Boolean), done.stderr);
   }
 
   async #reset(commit: CommitId, signal: AbortSignal) {
@@ -60,6 +83,14 @@ export class Worktree {
     // An orphan's name is not needed: any commit serves, as nothing is checked out yet.
     const any = await this.mirror.git.text(['for-each-ref', '--count=1', '--format=%(objectname)']);
     await this.mirror.git.text([...INERT, ...args, this.directory, any], { signal });
+  }
+}
+
+/** A fix-up does not apply to a commit, which can then not be tested. */
+export class FixupConflict extends KbisectError {
+  constructor(fixup: CommitId, files: readonly string[], words: string) {
+    const where = files.length > 0 ? `conflicts in ${files.join(', ')}` : words.trim().slice(-300);
+    super('failed-precondition', `the fix-up ${shortId(fixup)} does not apply: ${where}`);
   }
 }
 

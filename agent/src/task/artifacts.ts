@@ -62,7 +62,7 @@ export class Artifacts {
   /** Remembers what came of an action. */
   async recordAction(
     action: Digest,
-    result: Pick<ActionResult, 'outputFiles' | 'exitCode' | 'stderrRaw'>,
+    result: Pick<ActionResult, 'outputFiles' | 'exitCode' | 'stderrRaw'> & { stdoutRaw?: Buffer },
     signal: AbortSignal,
   ): Promise<void> {
     await this.patience.until(() => this.actions.put(action, ActionResult.create(result)), signal);

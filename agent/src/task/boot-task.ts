@@ -1,8 +1,12 @@
 import { KbisectError } from '@kbisect/shared/errors';
 import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
-import { commitId } from '@kbisect/shared/ids';
+import { chooseToolchain, parseToolchainRule } from '@kbisect/shared/toolchain-rule';
 import { archOf, type Accelerator } from '../boot/arch.js';
+import type { CacheProxy } from '../build/cache-proxy.js';
+import type { Ccache } from '../build/ccache.js';
+import type { Sandbox } from '../build/sandbox.js';
+import type { Toolchain } from '../build/toolchain.js';
 import type { Report, TaskEnd } from '../session/session.js';
 import { guestDisk, guestModules } from './guest-parts.js';
 import { buildOrFetchImage } from './image.js';
@@ -15,7 +19,12 @@ export interface BootMeans {
   readonly slot: Slot;
   /** By Linux's name of the architecture. */
   readonly accelerators: ReadonlyMap<string, Accelerator>;
-  readonly toolchain: string;
+  readonly toolchains: readonly Toolchain[];
+  readonly sandbox: Sandbox;
+  readonly ccache: Ccache | undefined;
+  readonly objects: CacheProxy | undefined;
+  /** Whether access times tell what was read. */
+  readonly readsShow: boolean;
   /** Processes that a build may use. */
   readonly jobs: number;
 }
@@ -36,24 +45,21 @@ export async function bootTask(
   const accelerator = means.accelerators.get(test.arch);
   if (arch === undefined || accelerator === undefined)
     return { $case: 'failed', value: { reason: `this agent cannot build and boot ${test.arch}` } };
-  const commit = commitId(task.commit);
+  const toolchain = chooseToolchain(parseToolchainRule(test.toolchain ?? ''), test.arch, means.toolchains);
+  if (toolchain === undefined)
+    return {
+      $case: 'failed',
+      value: { reason: `this agent has no ${test.toolchain ?? 'gcc'} for ${test.arch}` },
+    };
+  const { commit } = task;
   try {
     // The reproducer first: no kernel is built for one that does not compile.
     report.progress(Progress_Phase.PHASE_PACK, 0);
     const initramfs = await packOrFetchInitramfs(test, arch, means.slot, signal);
-    const built = await buildOrFetchImage(
-      commit,
-      task.knownImages,
-      test,
-      arch,
-      means,
-      gitUrl,
-      report,
-      signal,
-    );
+    const built = await buildOrFetchImage(task, test, arch, toolchain, means, gitUrl, report, signal);
     const { image, symbols, modules: builtModules, ...rest } = built;
     report.result({ $case: 'build', value: { commit, image: image?.blob, ...rest } });
-    if (image === undefined) return { $case: 'done', value: {} };
+    if (image === undefined || task.audit === true) return { $case: 'done', value: {} };
 
     const modules = await guestModules(builtModules, means.slot);
     const disk = await guestDisk(test, means.slot, signal);

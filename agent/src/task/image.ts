@@ -1,23 +1,26 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Digest } from '@kbisect/shared/digest';
 import {
   OutputFile,
   type ActionResult,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
+import { commitId } from '@kbisect/shared/ids';
 import { KbisectError } from '@kbisect/shared/errors';
-import { Progress_Phase, type Task_KnownImage } from '@kbisect/shared/gen/kbisect/v1/session';
-import { digestOfFile, type Digest } from '@kbisect/shared/digest';
-import type { CommitId } from '@kbisect/shared/ids';
 import type { Arch } from '../boot/arch.js';
-import { configure, MINIMAL_PROFILE, UnconfigurableError } from '../build/configure.js';
-import { buildKernel } from '../build/kbuild.js';
+import type { BuildSource } from '../build/build-tree.js';
+import { MINIMAL_PROFILE } from '../build/configure.js';
 import { buildAction, recipeDigest } from '../build/recipe.js';
+import type { Toolchain } from '../build/toolchain.js';
 import type { Report } from '../session/session.js';
 import type { BootMeans } from './boot-task.js';
+import { buildImage } from './build-image.js';
+import { fixupsFor } from './fixups.js';
 import type { BuiltModule } from './guest-parts.js';
 import type { CachedFile } from './initramfs.js';
-import { fetchKnownImage } from './known-image.js';
+import { fetchKnownImage, type KnownImage } from './known-image.js';
 import type { Slot } from './slot.js';
 
 /** What came of a commit's build, whoever did it. */
@@ -38,144 +41,113 @@ export interface BuiltImage {
   readonly failureSignature: string | undefined;
   /** Names the recipe. */
   readonly recipe: Digest;
-  /** The commit whose image this is, when it was not built as it is the same. */
-  readonly equalTo?: string;
+  /** The commit whose image this is, when it was not built because its image is the same. */
+  readonly equalTo: string | undefined;
 }
 
 /**
- * The image of a commit: from the cache when it was ever built by this recipe, or another commit was of which it is known
- * that its image is the same, else built here and put there. A failure to build is remembered just the same.
- * @param knownImages what the coordinator knows of images that are the same
+ * The image of a commit: from the cache when it was ever built by this recipe, else built here and put there. A failure
+ * to build is remembered just the same. An audit builds, whatever is known.
  * @throws KbisectError `invalid-argument` naming config symbols that cannot be set; anything that is wrong with this
  *   machine
  */
 export async function buildOrFetchImage(
-  commit: CommitId,
-  knownImages: readonly Task_KnownImage[],
+  task: Task,
   test: BootTest,
   arch: Arch,
+  toolchain: Toolchain,
   means: BootMeans,
   gitUrl: string,
   report: Report,
   signal: AbortSignal,
 ): Promise<BuiltImage> {
   const { slot } = means;
+  const started = performance.now();
+  const commit = commitId(task.commit);
   report.progress(Progress_Phase.PHASE_FETCH, 0);
   await slot.mirror.fetchCommit(gitUrl, commit, signal);
+  const fixups = await fixupsFor(commit, task.fixups, test.fixups, slot.mirror, gitUrl, signal);
   const texts = await readConfigs(test, slot, signal);
   const recipe = recipeDigest({
     arch: test.arch,
     target: [arch.target, ...test.modules].join(' '),
     base: texts.base ?? (await readFile(MINIMAL_PROFILE, 'utf8')),
     baseIsProfile: texts.base === undefined,
+    profile: texts.profile ?? '',
     fragments: texts.fragments.map(({ text }) => text),
-    toolchain: means.toolchain,
+    toolchain: toolchain.identity,
   });
-  const action = buildAction(await slot.mirror.git.treeOf(commit), recipe);
-  const known = await slot.artifacts.actionResult(action, signal);
+  const action = buildAction(await slot.mirror.git.treeOf(commit), fixups, recipe);
+  const audit = task.audit === true;
+  const known = audit ? undefined : await slot.artifacts.actionResult(action, signal);
   if (known) return fromCache(known, test, recipe, slot, signal);
   const waiting = () => report.progress(Progress_Phase.PHASE_WAIT, 0);
-  using _turn = await slot.artifacts.takeTurn(action, waiting, signal);
-  const others = await slot.artifacts.actionResult(action, signal);
+  using _turn = audit ? undefined : await slot.artifacts.takeTurn(action, waiting, signal);
+  const others = audit ? undefined : await slot.artifacts.actionResult(action, signal);
   if (others) return await fromCache(others, test, recipe, slot, signal);
+  const equal = async (config: string) =>
+    audit ? undefined : fetchKnownImage(task.knownImages, config, slot, signal);
+  const foretold = await equal('');
+  if (foretold) return equalImage(foretold, recipe, started);
 
-  const started = performance.now();
-  const sameAs = async (config: string): Promise<BuiltImage | undefined> => {
-    const same = await fetchKnownImage(knownImages, config, slot, signal);
-    const seconds = (performance.now() - started) / 1000;
-    const unbuilt = {
-      symbols: undefined,
-      modules: [],
-      failure: '',
-      log: undefined,
-      cached: true,
-      failureSignature: undefined,
-      recipe,
-    };
-    return same && { ...same, ...unbuilt, seconds };
-  };
-  const foretold = await sameAs('');
-  if (foretold) return foretold;
-  const logPath = join(slot.directory, 'build.log');
-  report.progress(Progress_Phase.PHASE_CHECKOUT, 0);
-  await slot.worktree.checkout(commit, signal);
-  const tree = slot.worktree.directory;
-  let failure = '';
-  try {
-    report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
-    await configure({ tree, arch: test.arch, ...texts, signal });
-    if (knownImages.length > 0) {
-      const { digest: config } = await digestOfFile(join(tree, '.config'));
-      const same = await sameAs(config);
-      if (same) return same;
-    }
-    const built = await buildKernel({
-      tree,
-      arch: test.arch,
-      target: arch.target,
-      jobs: means.jobs,
-      logPath,
-      signal,
-      onProgress: (fraction) => report.progress(Progress_Phase.PHASE_BUILD, fraction),
-    });
-    if (built.kind === 'failed') failure = built.firstError;
-    for (const module of failure === '' ? test.modules : []) {
-      const target = { target: module, logPath: join(slot.directory, 'module.log') };
-      const more = await buildKernel({
-        ...{ tree, arch: test.arch, jobs: means.jobs, signal, onProgress: () => undefined },
-        ...target,
-      });
-      if (more.kind === 'failed') failure = `the module ${module}: ${more.firstError}`;
-    }
-  } catch (error) {
-    if (!(error instanceof UnconfigurableError)) throw error;
-    failure = error.message;
-    await writeFile(logPath, error.log);
-  }
+  const source: BuildSource = { commit, fixups, recipe };
+  const tree = await slot.builds.choose(source);
+  const bench = { toolchain, sandbox: means.sandbox, ccache: means.ccache, objects: means.objects };
+  const { jobs, readsShow } = means;
+  const { modules } = test;
+  const order = { ...texts, source, arch, bench, jobs, modules, equal, readsShow, directory: slot.directory };
+  const built = await buildImage(order, tree, report, signal);
+  if (built.kind === 'equal') return equalImage(built.known, recipe, started);
 
   report.progress(Progress_Phase.PHASE_UPLOAD, 0);
-  const log = await slot.artifacts.upload(logPath, signal);
-  const outputs: OutputFile[] = [output('build.log', log)];
+  const upload = (path: string) => slot.artifacts.upload(path, signal);
+  const log = await upload(join(slot.directory, 'build.log'));
+  const outputs = [output('build.log', log)];
   let image: CachedFile | undefined;
+  let record: BlobRef | undefined;
   let symbols: BlobRef | undefined;
-  const modules: BuiltModule[] = [];
-  if (failure === '') {
-    const path = join(tree, arch.image);
-    image = { path, blob: await slot.artifacts.upload(path, signal) };
-    outputs.push(
-      output('image', image.blob),
-      output('.config', await slot.artifacts.upload(join(tree, '.config'), signal)),
-    );
-    symbols = await slot.artifacts.upload(join(tree, 'System.map'), signal);
+  const builtModules: BuiltModule[] = [];
+  if (built.kind === 'image') {
+    const path = join(built.tree, arch.image);
+    image = { path, blob: await upload(path) };
+    record = built.record === undefined ? undefined : await upload(built.record);
+    outputs.push(output('image', image.blob));
+    outputs.push(output('.config', await upload(join(built.tree, '.config'))));
+    symbols = await upload(join(built.tree, 'System.map'));
     outputs.push(output('System.map', symbols));
-    for (const name of test.modules) {
-      modules.push({ name, path: join(tree, name) });
-      outputs.push(output(name, await slot.artifacts.upload(join(tree, name), signal)));
+    for (const name of modules) {
+      builtModules.push({ name, path: join(built.tree, name) });
+      outputs.push(output(name, await upload(join(built.tree, name))));
     }
+    if (record) outputs.push(output('record', record));
   }
-  const exitCode = failure === '' ? 0 : 1;
+  const failure = built.kind === 'failed' ? built.failure : '';
+  const failureSignature = built.kind === 'failed' ? built.signature : undefined;
   await slot.artifacts.recordAction(
     action,
     {
       outputFiles: outputs,
-      exitCode,
+      exitCode: failure === '' ? 0 : 1,
+      stdoutRaw: Buffer.from(failureSignature ?? ''),
       stderrRaw: Buffer.from(failure),
     },
     signal,
   );
-  const seconds = (performance.now() - started) / 1000;
-  return {
-    image,
-    modules,
-    failure,
-    log,
-    cached: false,
-    seconds,
-    symbols,
-    record: undefined,
+  const seconds = secondsSince(started);
+  const told = { failure, failureSignature, log, cached: false, seconds, recipe, equalTo: undefined };
+  return { ...told, image, modules: builtModules, symbols, record };
+}
+
+/** Another commit's image, which this one's is known to be equal to. */
+function equalImage({ image, record, equalTo }: KnownImage, recipe: Digest, started: number): BuiltImage {
+  const unbuilt = {
+    failure: '',
     failureSignature: undefined,
-    recipe,
+    log: undefined,
+    symbols: undefined,
+    modules: [],
   };
+  return { ...unbuilt, image, record, recipe, equalTo, cached: true, seconds: secondsSince(started) };
 }
 
 async function fromCache(
@@ -187,10 +159,12 @@ async function fromCache(
 ): Promise<BuiltImage> {
   const log = blobOf(known, 'build.log');
   const blob = blobOf(known, 'image');
-  const common = { log, cached: true, seconds: 0, failureSignature: undefined, recipe };
+  const common = { log, cached: true, seconds: 0, recipe, equalTo: undefined };
   if (blob === undefined) {
     const failure = Buffer.from(known.stderrRaw).toString('utf8') || 'it failed before';
-    return { ...common, image: undefined, modules: [], failure, symbols: undefined, record: undefined };
+    const failureSignature = Buffer.from(known.stdoutRaw).toString('utf8') || failure;
+    const nothing = { image: undefined, modules: [], symbols: undefined, record: undefined };
+    return { ...common, ...nothing, failure, failureSignature };
   }
   const path = join(slot.directory, 'image');
   await slot.fetch(blob, path, signal);
@@ -201,17 +175,29 @@ async function fromCache(
     modules.push({ name, path: join(slot.directory, `module${n}`) });
     await slot.fetch(module, join(slot.directory, `module${n}`), signal);
   }
-  const symbols = blobOf(known, 'System.map');
-  return { ...common, image: { path, blob }, modules, failure: '', symbols, record: blobOf(known, 'record') };
+  const [symbols, record] = [blobOf(known, 'System.map'), blobOf(known, 'record')];
+  return {
+    ...common,
+    image: { path, blob },
+    modules,
+    symbols,
+    record,
+    failure: '',
+    failureSignature: undefined,
+  };
 }
 
 async function readConfigs(test: BootTest, slot: Slot, signal: AbortSignal) {
-  const base = test.baseConfig?.blob ? await slot.text(test.baseConfig.blob, signal) : undefined;
+  const text = async (blob: BlobRef | undefined) => (blob ? slot.text(blob, signal) : undefined);
   const fragments: { name: string; text: string }[] = [];
   for (const { name, blob } of test.fragments) {
     if (blob) fragments.push({ name, text: await slot.text(blob, signal) });
   }
-  return { base, fragments };
+  return { base: await text(test.baseConfig?.blob), profile: await text(test.profile?.blob), fragments };
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1000;
 }
 
 function output(path: string, blob: BlobRef): OutputFile {

@@ -5,22 +5,25 @@ import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Mirror } from '../source/mirror.js';
 import { Worktree } from '../source/worktree.js';
 import type { Artifacts } from './artifacts.js';
+import { BuildTrees } from './build-trees.js';
 
-/** Room for one task at a time: a directory of its own, with a worktree that stays from task to task. */
+/** Room for one task at a time: a directory of its own, with worktrees that stay from task to task. */
 export class Slot {
+  /** For `--run` jobs, whose commands do there what they like. */
   readonly worktree: Worktree;
 
   private constructor(
     readonly directory: string,
     readonly mirror: Mirror,
     readonly artifacts: Artifacts,
+    readonly builds: BuildTrees,
   ) {
     this.worktree = new Worktree(mirror, join(directory, 'tree'));
   }
 
   static async open(directory: string, mirror: Mirror, artifacts: Artifacts): Promise<Slot> {
     await mkdir(directory, { recursive: true });
-    return new Slot(directory, mirror, artifacts);
+    return new Slot(directory, mirror, artifacts, await BuildTrees.open(directory, mirror));
   }
 
   /** Downloads a blob to a file of this slot, unless the file is that blob already. */

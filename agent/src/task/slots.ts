@@ -11,7 +11,7 @@ export class Slots implements Worker {
   readonly #waiting: ((slot: Slot) => void)[] = [];
 
   constructor(
-    slots: readonly Slot[],
+    private readonly slots: readonly Slot[],
     private readonly means: Omit<BootMeans, 'slot'>,
   ) {
     this.#free = [...slots];
@@ -31,7 +31,7 @@ export class Slots implements Worker {
   }
 
   trees(): WarmTree[] {
-    return [];
+    return this.slots.flatMap(({ builds }) => builds.warm);
   }
 
   async #workIn(

@@ -1,0 +1,171 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { decodeBuildRecord, encodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
+import type { Digest } from '@kbisect/shared/digest';
+import { KbisectError } from '@kbisect/shared/errors';
+import { Git } from '@kbisect/shared/git';
+import { commitId, type CommitId } from '@kbisect/shared/ids';
+import type { Worktree } from '../source/worktree.js';
+import { forgetReads, readsSince, type Reads } from './access-times.js';
+import { recordBuild } from './consumed.js';
+import { filesOutOfMakesSight, objectsToCompile } from './rebuilt.js';
+
+const paths = z.array(z.string());
+const schema = z.object({
+  /** Where the tree stands: the commit, or with fix-ups what came of them. */
+  head: z.string(),
+  commit: z.string(),
+  recipe: z.string(),
+  /** A build that was begun and did not end by itself may have left half of a file. */
+  building: z.boolean(),
+  /** Of all builds since the tree was empty. */
+  reads: z.object({ files: paths, directories: paths }),
+});
+type State = z.infer<typeof schema>;
+
+/** What a cancelled build has read is looked at all the same. */
+const NOT_CANCELLED = new AbortController().signal;
+
+/** What a build is of. */
+export interface BuildSource {
+  readonly commit: CommitId;
+  /** Cherry-picked on top, in order. */
+  readonly fixups: readonly CommitId[];
+  readonly recipe: Digest;
+}
+
+/**
+ * A worktree with the objects of its last build. What git changes has new times, so make builds that and nothing else;
+ * where make would not see a change, or a build was killed, the objects are thrown away and ccache has them.
+ */
+export class BuildTree {
+  #state: State | undefined;
+  #record: BuildRecord | undefined;
+
+  private constructor(readonly worktree: Worktree) {}
+
+  static async open(worktree: Worktree): Promise<BuildTree> {
+    const tree = new BuildTree(worktree);
+    try {
+      tree.#state = schema.parse(JSON.parse(await readFile(`${worktree.directory}.state`, 'utf8')));
+      tree.#record = await decodeBuildRecord(await readFile(`${worktree.directory}.record`));
+    } catch {
+      // No tree yet, or one of another version: its objects are not trusted.
+    }
+    return tree;
+  }
+
+  get directory(): string {
+    return this.worktree.directory;
+  }
+
+  /** What was built here last; undefined when nothing is here to build upon. */
+  get warm(): { readonly commit: CommitId; readonly recipe: Digest } | undefined {
+    const state = this.#state;
+    if (state === undefined || state.building || this.#record === undefined) return undefined;
+    return { commit: commitId(state.commit), recipe: state.recipe as Digest };
+  }
+
+  /** The share, 0 to 1, of the objects that a build of the source would compile here. */
+  async shareToCompile({ commit, recipe }: BuildSource): Promise<number> {
+    if (this.warm?.recipe !== recipe || this.#record === undefined) return 1;
+    const changes = await this.#changes(this.#state!.head, commit);
+    if (filesOutOfMakesSight(this.#record, changes).length > 0) return 1;
+    return objectsToCompile(this.#record, changes) / Math.max(1, this.#record.objects.length);
+  }
+
+  /**
+   * Brings the source, with what was built of it before as far as that can be built upon.
+   * @throws KbisectError `failed-precondition` naming the files when a fix-up does not apply
+   */
+  async checkout(source: BuildSource, signal: AbortSignal): Promise<void> {
+    const { commit, fixups, recipe } = source;
+    const warm = this.warm?.recipe === recipe;
+    const before = this.#state;
+    // What happens between here and the end of the build would not be seen by the next one.
+    if (before) await this.#keep({ ...before, building: true });
+    await this.worktree.checkout(commit, signal);
+    const head = await this.#cherryPick(commit, fixups, signal);
+    const usable =
+      warm && filesOutOfMakesSight(this.#record!, await this.#changes(before!.head, head)).length === 0;
+    if (!usable) await this.worktree.clean(signal);
+    const reads = usable ? before!.reads : { files: [], directories: [] };
+    await this.#keep({ head, commit, recipe, building: true, reads });
+  }
+
+  /** Runs a build, configuration and all, and gives what it read so far in this tree. */
+  async build<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const state = this.#state;
+    if (state === undefined) throw new KbisectError('internal', 'a build without a checkout');
+    const tracked = await this.#tracked(signal);
+    await forgetReads(this.directory, tracked, signal);
+    let killed = false;
+    try {
+      return await work();
+    } catch (error) {
+      // A make that was told to end has cleaned up behind itself; one that was killed has not.
+      killed = !(error instanceof KbisectError && error.code === 'cancelled' && error.cause !== 'SIGKILL');
+      throw error;
+    } finally {
+      if (!killed) {
+        const read = await readsSince(this.directory, NOT_CANCELLED);
+        const known = new Set(tracked);
+        const reads = merge(state.reads, { ...read, files: read.files.filter((path) => known.has(path)) });
+        await this.#keep({ ...state, building: false, reads });
+      }
+    }
+  }
+
+  /** What the build that just succeeded consumed. */
+  async record(seconds: number, began: number, signal: AbortSignal): Promise<BuildRecord> {
+    const tracked = new Set(await this.#tracked(signal));
+    const { reads } = this.#state!;
+    const record = await recordBuild({ tree: this.directory, seconds, began, reads, tracked }, signal);
+    await writeFile(`${this.directory}.record`, await encodeBuildRecord(record));
+    this.#record = record;
+    return record;
+  }
+
+  /** Leaves nothing of it. */
+  async remove(): Promise<void> {
+    this.#state = this.#record = undefined;
+    for (const path of [`${this.directory}.state`, `${this.directory}.record`, this.directory]) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  async #changes(from: string, to: CommitId): Promise<{ status: string; path: string }[]> {
+    const args = ['diff-tree', '-r', '--no-renames', '--name-status', '-z', from, to, '--'];
+    const words = (await this.worktree.mirror.git.text(args)).split('\0');
+    return words.flatMap((status, at) =>
+      at % 2 === 0 && status !== '' ? { status, path: words[at + 1]! } : [],
+    );
+  }
+
+  async #cherryPick(commit: CommitId, fixups: readonly CommitId[], signal: AbortSignal): Promise<CommitId> {
+    for (const fixup of fixups) {
+      if (await this.worktree.mirror.git.isAncestor(fixup, commit)) continue;
+      await this.worktree.cherryPick(fixup, signal);
+    }
+    return new Git(this.directory).resolveCommit('HEAD');
+  }
+
+  async #tracked(signal: AbortSignal): Promise<string[]> {
+    const listed = await new Git(this.directory).text(['ls-files', '-z'], { signal });
+    return listed.split('\0').filter((path) => path !== '');
+  }
+
+  async #keep(state: State): Promise<void> {
+    this.#state = state;
+    const path = `${this.directory}.state`;
+    await writeFile(`${path}.new`, JSON.stringify(state));
+    await rename(`${path}.new`, path);
+  }
+}
+
+function merge(one: Reads, other: Reads): { files: string[]; directories: string[] } {
+  return {
+    files: [...new Set([...one.files, ...other.files])],
+    directories: [...new Set([...one.directories, ...other.directories])],
+  };
+}

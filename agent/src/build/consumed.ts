@@ -1,0 +1,116 @@
+import { readFile, stat } from 'node:fs/promises';
+import { posix, join } from 'node:path';
+import type { BuildRecord } from '@kbisect/shared/build-record';
+import { digestOfFile } from '@kbisect/shared/digest';
+import { runText } from '@kbisect/shared/process';
+import type { Reads } from './access-times.js';
+import { parseCommandFile, type CommandFile } from './command-file.js';
+
+/** A build that is over, and what is known of its reading. */
+export interface FinishedBuild {
+  readonly tree: string;
+  readonly seconds: number;
+  /** When it began, in ms of the file system's clock. */
+  readonly began: number;
+  /** All that this build and those before it in the tree have read. */
+  readonly reads: Reads;
+  /** The files of the commit. */
+  readonly tracked: ReadonlySet<string>;
+}
+
+const C = /\.[chS]$|\.lds$|\.dtsi?$/;
+const INCLUDE = /^\s*#\s*include\s*(["<])([^">\n]+)[">]/gm;
+
+/**
+ * What a build consumed: what its compilers and make were seen to read (access times), and what kbuild's own dependency
+ * files say of objects that were there already. What is generated counts as what it is generated from.
+ */
+export async function recordBuild(build: FinishedBuild, signal: AbortSignal): Promise<BuildRecord> {
+  const { tree, tracked, reads } = build;
+  const { files, compiled } = await readCommandFiles(build, signal);
+  const byTarget = new Map(files.map((file) => [file.target, file]));
+  const objects = files
+    .filter(({ needs }) => needs.length > 0)
+    .map(({ target, needs }) => ({ path: target, needs: trackedBehind(needs, byTarget, tracked) }));
+
+  const listed = new Set(objects.flatMap(({ needs }) => needs));
+  const read = reads.files.filter((path) => tracked.has(path));
+  const consumed = [...new Set([...listed, ...read])].sort();
+  const places = new Map(consumed.map((path, place) => [path, place]));
+  const indices = (wanted: (path: string) => boolean) =>
+    consumed.flatMap((path, place) => (wanted(path) ? [place] : []));
+  const includeNames = await includedNames(tree, consumed);
+  return {
+    version: 1,
+    files: consumed,
+    makefiles: indices(isMakefile),
+    kconfig: indices(isKconfig),
+    tools: indices((path) => !listed.has(path) && !isMakefile(path) && !isKconfig(path)),
+    objects: objects.map(({ path, needs }) => ({ path, needs: needs.map((need) => places.get(need)!) })),
+    directories: [...reads.directories].sort(),
+    includePlaces: [...new Set(files.flatMap((file) => file.includePlaces))].sort(),
+    includeNames: [...includeNames.names].sort(),
+    absent: [...includeNames.beside].filter((path) => !tracked.has(path)).sort(),
+    config: (await digestOfFile(join(tree, '.config'))).digest,
+    seconds: build.seconds,
+    compiled,
+  };
+}
+
+async function readCommandFiles(
+  { tree, began }: FinishedBuild,
+  signal: AbortSignal,
+): Promise<{ files: CommandFile[]; compiled: number }> {
+  const args = ['.', '-path', './.git', '-prune', '-o', '-name', '.*.cmd', '-type', 'f', '-printf', '%P\\0'];
+  const found = await runText({ program: 'find', args, cwd: tree, signal });
+  const files: CommandFile[] = [];
+  let compiled = 0;
+  for (const path of found.split('\0').sort()) {
+    if (path === '') continue;
+    const file = parseCommandFile(path, await readFile(join(tree, path), 'utf8'));
+    files.push(file);
+    if (file.needs.length > 0 && (await stat(join(tree, path))).mtimeMs >= began) compiled++;
+  }
+  return { files, compiled };
+}
+
+/** The files of the commit among these and behind the generated ones of them, sorted. */
+function trackedBehind(
+  needs: readonly string[],
+  byTarget: ReadonlyMap<string, CommandFile>,
+  tracked: ReadonlySet<string>,
+): string[] {
+  const seen = new Set(needs);
+  for (const path of seen) {
+    const made = tracked.has(path) ? undefined : byTarget.get(path);
+    for (const behind of made ? [...made.words, ...made.needs] : []) seen.add(behind);
+  }
+  return [...seen].filter((path) => tracked.has(path)).sort();
+}
+
+/** What these files include, by name; and, of what they include in quotes, the paths beside them where it is looked for. */
+async function includedNames(
+  tree: string,
+  consumed: readonly string[],
+): Promise<{ names: Set<string>; beside: Set<string> }> {
+  const names = new Set<string>();
+  const beside = new Set<string>();
+  for (const path of consumed.filter((path) => C.test(path))) {
+    const text = await readFile(join(tree, path), 'latin1');
+    for (const [, quote, name = ''] of text.matchAll(INCLUDE)) {
+      names.add(name);
+      const place = posix.join(posix.dirname(path), name);
+      if (quote === '"' && !place.startsWith('..') && !place.startsWith('/')) beside.add(place);
+    }
+  }
+  return { names, beside };
+}
+
+function isMakefile(path: string): boolean {
+  const name = posix.basename(path);
+  return /^(Makefile|Kbuild)|\.mk$|\.include$/.test(name) && !isKconfig(path);
+}
+
+function isKconfig(path: string): boolean {
+  return posix.basename(path).startsWith('Kconfig');
+}

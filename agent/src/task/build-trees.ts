@@ -1,0 +1,57 @@
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
+import { BuildTree, type BuildSource } from '../build/build-tree.js';
+import type { Mirror } from '../source/mirror.js';
+import { Worktree } from '../source/worktree.js';
+
+/** As many as a bisection has ends; more would seldom be nearer than what ccache has. */
+const MAX_TREES = 2;
+/** Bytes of disk that have to be free before a tree is made beside another: a kernel's files and objects, twice. */
+const ROOM = 8 * 1024 ** 3;
+/** A build that compiles more than this share of the objects leaves the other tree for what is near it. */
+const FAR = 0.3;
+
+/** A slot's build trees. */
+export class BuildTrees {
+  private constructor(
+    private readonly directory: string,
+    private readonly trees: readonly BuildTree[],
+    private readonly used: BuildTree[],
+  ) {}
+
+  static async open(directory: string, mirror: Mirror): Promise<BuildTrees> {
+    const trees: BuildTree[] = [];
+    for (let n = 0; n < MAX_TREES; n++) {
+      trees.push(await BuildTree.open(new Worktree(mirror, join(directory, `build${n}`))));
+    }
+    return new BuildTrees(directory, trees, [...trees]);
+  }
+
+  /** What could be built upon. */
+  get warm(): WarmTree[] {
+    return this.trees.flatMap(({ warm }) => warm ?? []);
+  }
+
+  /**
+   * The tree for a build: the one with the least to compile; a spare one, while there is room, for what is far from all;
+   * and for a recipe that none has, the one that was used longest ago.
+   */
+  async choose(source: BuildSource): Promise<BuildTree> {
+    const shares = new Map<BuildTree, number>();
+    for (const tree of this.used) shares.set(tree, await tree.shareToCompile(source));
+    const nearest = [...this.used].sort((one, other) => shares.get(one)! - shares.get(other)!)[0]!;
+    const spare = this.used.find(({ warm }) => warm?.recipe !== source.recipe);
+    const far = shares.get(nearest)! > FAR;
+    const chosen = far && spare && (await this.#hasRoom(spare)) ? spare : nearest;
+    this.used.splice(this.used.indexOf(chosen), 1);
+    this.used.push(chosen);
+    return chosen;
+  }
+
+  async #hasRoom(tree: BuildTree): Promise<boolean> {
+    if (tree.warm !== undefined || this.warm.length === 0) return true;
+    const { bavail, bsize } = await statfs(this.directory);
+    return bavail * bsize > ROOM;
+  }
+}
