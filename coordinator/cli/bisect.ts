@@ -6,6 +6,7 @@ import { Git } from '@kbisect/shared/git';
 import { commitId } from '@kbisect/shared/ids';
 import { uploadBlob } from './blob-transfer.js';
 import { withConnection, type Connection } from './connection.js';
+import { resolveFixups } from './build-options.js';
 import { endsOf, type EndOptions, type Ends } from './ends.js';
 import { ExitStatus } from './exit-status.js';
 import { follow } from './follow.js';
@@ -124,10 +125,17 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
   }
   const git = await Git.open(resolve(options.repo));
   const resolved = await resolveEnds(git, ends);
+  const fixups = test.$case === 'boot' ? await resolveFixups(git, test.value.fixups) : [];
+  // The farm needs what a fix-up and its range name, too; they are pushed as the ends are.
+  const named = fixups
+    .flatMap(({ commit, after, until }) => [commit, after, until])
+    .filter((commit) => commit !== '');
+  const pushed = { ...resolved, olds: [...new Set([...resolved.olds, ...named.map(commitId)])] };
+  const resolvedTest = test.$case === 'boot' ? { ...test, value: { ...test.value, fixups } } : test;
   return {
-    spec: { ...spec, olds: [...resolved.olds], new: resolved.new },
+    spec: { ...spec, test: resolvedTest, olds: [...resolved.olds], new: resolved.new },
     uploads,
-    local: { git, ends: resolved },
+    local: { git, ends: pushed },
     repoUrl: '',
   };
 }

@@ -1,14 +1,16 @@
+import { ARCHES as KNOWN_ARCHES } from '@kbisect/agent/boot/arch';
 import { KbisectError } from '@kbisect/shared/errors';
 import { BootTest, Reproducer_Kind, type JobSpec, type Reproducer } from '@kbisect/shared/gen/kbisect/v1/job';
+import { buildOf, buildOptionsGiven, type BuildOptions } from './build-options.js';
 import { guestOf, guestOptionsGiven, type GuestOptions } from './guest-options.js';
 import { collectReproducer } from './reproducer.js';
 import { readUserFile, type Upload } from './user-file.js';
 
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
-const ARCHES = ['x86_64'];
+const ARCHES = KNOWN_ARCHES.map(({ name }) => name);
 
 /** The options that say how a commit is tested. */
-export interface TestOptions extends GuestOptions {
+export interface TestOptions extends GuestOptions, BuildOptions {
   readonly reproducer?: readonly string[];
   readonly config?: string;
   readonly configFragment?: readonly string[];
@@ -43,6 +45,7 @@ export async function testOf(
       config !== undefined && '--config',
       configFragment.length > 0 && '--config-fragment',
       archGiven && '--arch',
+      ...buildOptionsGiven(options),
       ...guestOptionsGiven(options),
     ].filter((option) => option !== false);
     if (useless.length > 0) {
@@ -75,8 +78,10 @@ export async function testOf(
   const base = config === undefined ? undefined : await read('--config', config);
   const fragments: Upload[] = [];
   for (const file of configFragment) fragments.push(await read('--config-fragment', file));
+  const { build, uploads: buildFiles } = await buildOf(options);
   const boot = BootTest.fromPartial({
     ...guest,
+    ...build,
     reproducer,
     baseConfig: base?.named,
     fragments: fragments.map(({ named }) => named),
@@ -84,6 +89,6 @@ export async function testOf(
   });
   return {
     test: { $case: 'boot', value: boot },
-    uploads: [...uploads, ...guestFiles, ...(base === undefined ? [] : [base]), ...fragments],
+    uploads: [...uploads, ...guestFiles, ...buildFiles, ...(base === undefined ? [] : [base]), ...fragments],
   };
 }

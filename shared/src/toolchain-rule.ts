@@ -41,6 +41,16 @@ export function parseToolchainRule(text: string): ToolchainRule {
   };
 }
 
+/** Whether `parseToolchainRule` takes the text. */
+export function isToolchainRule(text: string): boolean {
+  try {
+    parseToolchainRule(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The toolchain that a rule chooses for an architecture: the newest of those that fit; undefined when none does. */
 export function chooseToolchain<T extends NamedToolchain>(
   rule: ToolchainRule,

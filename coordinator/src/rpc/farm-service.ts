@@ -53,8 +53,25 @@ export function farmService(parts: FarmParts): FarmServer {
       let spec = checkJobSpec(request.spec);
       if (request.repoUrl !== '') {
         const signal = callSignal(call);
-        const [neu, ...olds] = await repository.mirror(request.repoUrl, [spec.new, ...spec.olds], signal);
-        spec = { ...spec, new: neu ?? '', olds };
+        const { test } = spec;
+        const fixups = test?.$case === 'boot' ? test.value.fixups : [];
+        const named = [
+          spec.new,
+          ...spec.olds,
+          ...fixups.flatMap(({ commit, after, until }) => [commit, after, until]),
+        ];
+        const revisions = [...new Set(named.filter((revision) => revision !== ''))];
+        const commits = await repository.mirror(request.repoUrl, revisions, signal);
+        const resolved = (revision: string): string => commits[revisions.indexOf(revision)] ?? '';
+        spec = { ...spec, new: resolved(spec.new), olds: spec.olds.map(resolved) };
+        if (test?.$case === 'boot') {
+          const own = fixups.map(({ commit, after, until }) => ({
+            commit: resolved(commit),
+            after: resolved(after),
+            until: resolved(until),
+          }));
+          spec = { ...spec, test: { ...test, value: { ...test.value, fixups: own } } };
+        }
       }
       spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
       const job = jobId(parts.newId());

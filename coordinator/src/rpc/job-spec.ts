@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KbisectError } from '@kbisect/shared/errors';
 import { JobSpec, Mode, NewWhen_Kind, Reproducer_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
+import { isToolchainRule } from '@kbisect/shared/toolchain-rule';
 import { Pattern } from '@kbisect/shared/pattern';
 
 const revision = z
@@ -57,8 +58,14 @@ const reproducer = z
     return named.every((name) => files.some((file) => file.name === name));
   }, 'its entry or a source is none of its files');
 
+/** Those of the agents. */
+const ARCH_NAMES = ['x86_64', 'arm64'] as const;
+const commitOrNone = revision.or(z.literal(''));
 const bootTest = z.object({
   reproducer,
+  toolchain: z.string().max(200).refine(isToolchainRule, 'names no toolchain').optional(),
+  fixups: z.array(z.object({ commit: revision, after: commitOrNone, until: commitOrNone })).max(100),
+  profile: namedBlob.optional(),
   memoryMib: z
     .number()
     .int()
@@ -78,7 +85,9 @@ const bootTest = z.object({
   userNetwork: z.boolean(),
   baseConfig: namedBlob.optional(),
   fragments: z.array(namedBlob).max(100),
-  arch: z.literal('x86_64', { error: 'is not an architecture that this version builds (x86_64)' }),
+  arch: z.enum(ARCH_NAMES, {
+    error: `is not an architecture that this version builds (${ARCH_NAMES.join(', ')})`,
+  }),
 });
 
 /** Tried here so that a pattern that is none is refused at the door. */

@@ -1,6 +1,7 @@
 import { Capabilities, type Hello, type Task, type WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Job } from './job.js';
+import { chooseToolchain, parseToolchainRule } from '@kbisect/shared/toolchain-rule';
 import type { Timing } from './timing.js';
 
 /** A machine of the farm, as it described itself. */
@@ -31,7 +32,11 @@ export class Agent {
 
   /** Whether it has what the task needs. */
   canDo(test: Task['test']): boolean {
-    return test?.$case !== 'boot' || this.capabilities.arches.includes(test.value.arch);
+    if (test?.$case !== 'boot') return true;
+    const { arch, toolchain = '' } = test.value;
+    const { arches, toolchains } = this.capabilities;
+    const has = toolchain === '' || chooseToolchain(parseToolchainRule(toolchain), arch, toolchains);
+    return arches.includes(arch) && Boolean(has);
   }
 
   /** It has said which trees it has now. */
