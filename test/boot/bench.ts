@@ -16,6 +16,7 @@ import { configure } from '@kbisect/agent/build/configure';
 import { buildKernel } from '@kbisect/agent/build/kbuild';
 import { packInitramfs } from '@kbisect/agent/initramfs/pack';
 import { writeTrialInitramfs } from '@kbisect/agent/initramfs/trial';
+import { workbench } from '../fixtures/workbench.js';
 /** In the sources; this program runs in test/dist/boot. */
 const tinyKernel = join(import.meta.dirname, '../../fixtures/tiny-kernel');
 
@@ -115,10 +116,10 @@ function median(values: readonly number[]): number {
 async function buildTiny(tree: string): Promise<string> {
   if (arch === undefined) throw new Error('x86_64 is not known');
   await cp(tinyKernel, tree, { recursive: true });
-  await configure({ tree, arch: arch.name, base: undefined, fragments: [], signal });
+  const bench = await workbench(tree, arch.name);
+  await configure({ bench, base: undefined, profile: undefined, fragments: [], signal });
   const built = await buildKernel({
-    tree,
-    arch: arch.name,
+    bench,
     target: arch.target,
     jobs: availableParallelism(),
     logPath: join(tree, 'build.log'),
