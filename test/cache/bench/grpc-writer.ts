@@ -5,12 +5,12 @@ import type { CacheServer } from '../cache-server.js';
 import { atOnce } from './at-once.js';
 import type { FileBlob } from './main.js';
 
-/** Uploads files, as agents do. */
+/** Uploads files, as 32 agents do at once. */
 export async function writeAllOverGrpc(server: CacheServer, files: readonly FileBlob[]): Promise<void> {
   const clients = server.clients();
   try {
     const store = new ReapiBlobStore(clients);
-    await atOnce(files, 4, (file) =>
+    await atOnce(files, 32, (file) =>
       store.put(file, createReadStream(file.path, { highWaterMark: CHUNK_BYTES })),
     );
   } finally {

@@ -16,10 +16,9 @@ import { writeAllOverGrpc } from './grpc-writer.js';
 
 /** Images as a farm has them, and a blob that is big. */
 const SETS = [
-  { what: '64 blobs of 2.5 MB', count: 64, size: 2_500_000 },
-  { what: '2 blobs of 256 MiB', count: 2, size: 2 ** 28 },
+  { what: '64 blobs of 2.5 MB', count: 64, size: 2_500_000, readers: [1, 32], rounds: 3 },
+  { what: '2 blobs of 256 MiB', count: 2, size: 2 ** 28, readers: [1, 8], rounds: 2 },
 ];
-const ROUNDS = 3;
 
 /** A blob in a file. */
 export interface FileBlob extends BlobName {
@@ -31,12 +30,13 @@ const directory = await mkdtemp(join(tmpdir(), 'kbisect-bench-'));
 const server = await CacheServer.start({ size: '8G', reserve: '100M' });
 let failed = false;
 try {
-  for (const { what, count, size } of SETS) {
+  for (const { what, count, size, readers: crowds, rounds } of SETS) {
     process.stdout.write(`\n${what}\n`);
     const files = await makeFiles(join(directory, String(size)), count, size);
     const bytes = count * size;
     // Each side's best of some rounds, taken in turns: other work on the machine hits both alike.
     const [baseWrite, write] = await best(
+      rounds,
       () => shellWrite(files, join(directory, 'copies')),
       async (round) => {
         const fresh = await makeFiles(join(directory, `${size}-${round}`), count, size);
@@ -47,10 +47,11 @@ try {
     );
     report('write, verified and durable', bytes / write, 'sha256sum + cp + sync', bytes / baseWrite, 0.5);
     await writeAllOverGrpc(server, files);
-    for (const readers of [1, 32]) {
-      const total = readers === 1 ? bytes : Math.max(bytes, readers * size);
+    for (const readers of crowds) {
+      const total = Math.max(bytes, readers * size);
       const list = repeat(files, Math.ceil(total / size));
       const [baseGrpc, grpc] = await best(
+        rounds,
         () => bareStream(list.length * size, readers),
         () => timed(() => readAllOverGrpc(server, list, readers)),
       );
@@ -68,6 +69,7 @@ try {
         continue;
       }
       const [baseHttp, ours] = await best(
+        rounds,
         () =>
           timed(() =>
             fetchAll(
@@ -104,11 +106,12 @@ function report(what: string, rate: number, baseline: string, baseRate: number, 
 
 /** The shortest time of each of two, in seconds. */
 async function best(
+  rounds: number,
   first: (round: number) => Promise<number>,
   second: (round: number) => Promise<number>,
 ): Promise<[number, number]> {
   let [a, b] = [Infinity, Infinity];
-  for (let round = 0; round < ROUNDS; round += 1) {
+  for (let round = 0; round < rounds; round += 1) {
     a = Math.min(a, await first(round));
     b = Math.min(b, await second(round));
   }
