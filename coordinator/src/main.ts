@@ -19,7 +19,6 @@ import {
   CapabilitiesService,
   ContentAddressableStorageService,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { ByteStreamService } from '@kbisect/shared/gen/google/bytestream/bytestream';
 import { BuildTurnsService, CacheCareService } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmService } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { AgentSessionService } from '@kbisect/shared/gen/kbisect/v1/session';
@@ -37,7 +36,7 @@ import { PinningJournal } from './journal/pinning-journal.js';
 import { Repository } from './repository.js';
 import { actionService } from './rpc/cache/action-service.js';
 import { careService } from './rpc/cache/care-service.js';
-import { byteStreamService } from './rpc/cache/byte-stream-service.js';
+import { ByteStreamDefinition, byteStreamService } from './rpc/cache/byte-stream-service.js';
 import { capabilitiesService } from './rpc/cache/capabilities-service.js';
 import { storageService } from './rpc/cache/storage-service.js';
 import { turnsService } from './rpc/cache/turns-service.js';
@@ -135,7 +134,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     opened.push(() => givingUp);
     grpc.addService(FarmService, farmService(parts));
     grpc.addService(AgentSessionService, sessionService({ dispatcher, consoles, welcome, log }));
-    grpc.addService(ByteStreamService, byteStreamService(viaGrpc.blobs, uploads, systemClock, log));
+    grpc.addService(ByteStreamDefinition, byteStreamService(viaGrpc.blobs, uploads, systemClock, log));
     grpc.addService(ContentAddressableStorageService, storageService(viaGrpc.blobs, log));
     grpc.addService(ActionCacheService, actionService(viaGrpc.actions, viaGrpc.blobs, log));
     grpc.addService(CacheCareService, careService(cache.disk, Object.values(doors), pins, log));
