@@ -8,12 +8,12 @@ import {
   label,
   mebibytes,
   share,
-  suspect,
   wholeNumber,
 } from './arguments.js';
 import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
 import { ExitStatus } from './exit-status.js';
+import { addRangeOptions } from './range-options.js';
 
 const COORDINATOR = '127.0.0.1:7420';
 const HTTP = '127.0.0.1:7421';
@@ -111,18 +111,13 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       done();
     });
 
-  command(
-    'bisect',
-    'Find the commit that broke, fixed or changed something.',
-    'bisect --repo ~/linux --good v6.6 --bad v6.7 --reproducer crash.c --local',
+  addRangeOptions(
+    command(
+      'bisect',
+      'Find the commit that broke, fixed or changed something.',
+      'bisect --repo ~/linux --good v6.6 --bad v6.7 --reproducer crash.c --local',
+    ).requiredOption('--repo <path|url>', 'a local repository, or one that the coordinator can fetch'),
   )
-    .requiredOption('--repo <path|url>', 'a local repository, or one that the coordinator can fetch')
-    .option('--good <rev...>', 'where it worked')
-    .option('--bad <rev>', 'where it no longer works')
-    .option('--broken <rev...>', 'where it did not work yet')
-    .option('--fixed <rev>', 'where it works')
-    .option('--old <rev...>', 'the older behaviour')
-    .option('--new <rev>', 'the newer behaviour')
     .option(
       '--reproducer <path...>',
       'what is run on each kernel: C, a program, a script, or a directory; more files go along',
@@ -152,14 +147,6 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     .option('--fixup <rev[@range]...>', 'commits to cherry-pick before the build where they are missing')
     .option('--run <command>', 'as git bisect run: a command in a checkout of each commit')
     .option('--arch <arch>', 'architecture', 'x86_64')
-    .option('--first-parent', 'follow only the first parent of merges')
-    .option('--pathspec <path...>', 'only commits that touch these paths')
-    .addOption(
-      new Option(
-        '--suspect <path[=weight]>',
-        'commits that touch it are likelier, 10 times unless said; may be repeated',
-      ).argParser(suspect),
-    )
     .addOption(
       new Option('--runs <n>', 'trials of each end; with more than 1, trials of one commit may disagree')
         .argParser(wholeNumber(1, 1000))

@@ -3,10 +3,32 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { Git } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
-import { basesOf, ChangesParser } from './classes/changes.js';
+import { basesOf, ChangesParser, type Changes } from './classes/changes.js';
 import { MentionsParser } from './classes/mentions.js';
 import type { RangeChanges } from './classes/prediction.js';
 import type { CommitGraph } from './search/graph.js';
+
+/**
+ * Reads which files each commit of a range changes, once, streamed.
+ * @param outside commits outside of the range whose images matter too; the last is what the others are compared with
+ * @throws KbisectError `resource-exhausted` when there are too many changes to keep
+ */
+export async function readChangedFiles(
+  git: Git,
+  graph: CommitGraph,
+  outside: readonly CommitId[],
+  signal: AbortSignal,
+): Promise<Changes> {
+  const bases = basesOf(graph, outside.length);
+  const idOf = (node: number) => (node < graph.size ? graph.id(node) : outside[node - graph.size]!);
+  const reference = graph.size + outside.length - 1;
+  const pairs = function* () {
+    for (let node = 0; node < reference; node++) yield `${idOf(node)} ${idOf(bases[node]!)}\n`;
+  };
+  const parser = new ChangesParser(graph, outside);
+  await diffTree(git, ['--raw', '-z', '--no-abbrev'], pairs(), (chunk) => parser.push(chunk), signal);
+  return parser.end();
+}
 
 /**
  * Reads the diffs of a range, once, streamed.
@@ -19,16 +41,7 @@ export async function readChanges(
   outside: readonly CommitId[],
   signal: AbortSignal,
 ): Promise<RangeChanges> {
-  const bases = basesOf(graph, outside.length);
-  const idOf = (node: number) => (node < graph.size ? graph.id(node) : outside[node - graph.size]!);
-  const reference = graph.size + outside.length - 1;
-  const pairs = function* () {
-    for (let node = 0; node < reference; node++) yield `${idOf(node)} ${idOf(bases[node]!)}\n`;
-  };
-  const parser = new ChangesParser(graph, outside);
-  await diffTree(git, ['--raw', '-z', '--no-abbrev'], pairs(), (chunk) => parser.push(chunk), signal);
-  const changes = parser.end();
-
+  const changes = await readChangedFiles(git, graph, outside, signal);
   const commits = function* () {
     for (let node = 0; node < graph.size; node++) yield `${graph.id(node)}\n`;
   };
