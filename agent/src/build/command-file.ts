@@ -22,9 +22,7 @@ export function parseCommandFile(path: string, text: string): CommandFile {
   const command = /^(?:saved)?cmd_\S+ := (.*)$/m.exec(text)?.[1] ?? '';
   const source = /^source_\S+ := (\S+)$/m.exec(text)?.[1];
   const deps = /^deps_\S+ := \\\n((?:.*\\\n)*.*)$/m.exec(text)?.[1] ?? '';
-  const listed = deps
-    .split(/[\s\\]+/)
-    .filter((word) => word !== '' && !word.startsWith('$(') && word !== ')');
+  const listed = deps.split(/[\s\\]+/).filter((word) => word !== '' && !/^\$\(|\)$/.test(word));
   const needs = [...(source === undefined ? [] : [source]), ...listed].flatMap(inTree);
   const words = command.split(/[\s;"'()]+/).filter((word) => word !== '');
   return {

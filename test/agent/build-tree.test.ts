@@ -1,0 +1,153 @@
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { archOf } from '@kbisect/agent/boot/arch';
+import { BuildTree } from '@kbisect/agent/build/build-tree';
+import { CacheProxy } from '@kbisect/agent/build/cache-proxy';
+import { Ccache } from '@kbisect/agent/build/ccache';
+import { configure } from '@kbisect/agent/build/configure';
+import { buildKernel } from '@kbisect/agent/build/kbuild';
+import { makeCommand, type Workbench } from '@kbisect/agent/build/make';
+import { probeSandbox } from '@kbisect/agent/build/sandbox';
+import { Mirror } from '@kbisect/agent/source/mirror';
+import { Worktree } from '@kbisect/agent/source/worktree';
+import { digestOf, digestOfFile } from '@kbisect/shared/digest';
+import type { CommitId } from '@kbisect/shared/ids';
+import { run } from '@kbisect/shared/process';
+import { makeTinyHistory } from '../fixtures/tiny-history.js';
+import { workbench } from '../fixtures/workbench.js';
+
+const signal = new AbortController().signal;
+const arch = archOf('x86_64')!;
+const recipe = digestOf('a recipe');
+let directory: string;
+let mirror: Mirror;
+let ids: ReadonlyMap<string, CommitId>;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'kbisect-trees-'));
+  const origin = join(directory, 'origin');
+  ids = await makeTinyHistory(origin, [
+    { name: 'first' },
+    { name: 'breaks', change: { kind: 'build', broken: true } },
+    { name: 'docs', change: { kind: 'docs', line: 'more' } },
+    { name: 'mends', change: { kind: 'build', broken: false } },
+    { name: 'value', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 1 } },
+    { name: 'other-value', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 2 } },
+  ]);
+  mirror = await Mirror.open(join(directory, 'mirror'));
+  await mirror.git.text(['fetch', '--quiet', origin, 'main:refs/kbisect/all']);
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+const openTree = (name: string) => BuildTree.open(new Worktree(mirror, join(directory, name)));
+
+async function build(tree: BuildTree, name: string, more: Partial<Workbench> = {}, fixups: string[] = []) {
+  const source = { commit: ids.get(name)!, fixups: fixups.map((fixup) => ids.get(fixup)!), recipe };
+  await tree.checkout(source, signal);
+  const bench = await workbench(tree.directory, 'x86_64', more);
+  const began = Date.now();
+  const outcome = await tree.build(async () => {
+    await configure({ bench, base: undefined, profile: undefined, fragments: [], signal });
+    const logPath = join(directory, 'log');
+    return buildKernel({ bench, target: arch.target, jobs: 2, logPath, signal, onProgress: () => undefined });
+  }, signal);
+  if (outcome.kind === 'built') await tree.record(1, began, signal);
+  const image = await digestOfFile(join(tree.directory, arch.image)).catch(() => undefined);
+  return { outcome, image: image?.digest };
+}
+
+describe('a build tree', () => {
+  it('gives the same bytes from another tree, warm or cold, in a sandbox and without, with ccache and without', async () => {
+    const plain = await build(await openTree('plain'), 'value');
+    expect(plain.outcome.kind).toBe('built');
+    const bench = await workbench(directory);
+    const ccache = await Ccache.open(join(directory, 'ccache'), [bench.toolchain]);
+    const more = { sandbox: await probeSandbox(), ccache };
+    const warm = await openTree('a-tree-of-another-name');
+    await build(warm, 'first', more);
+    expect((await build(warm, 'value', more)).image).toBe(plain.image);
+    const hits = (await ccache!.statistics()).get('direct_cache_hit') ?? 0;
+    expect((await build(await openTree('third'), 'value', more)).image).toBe(plain.image);
+    expect((await ccache!.statistics()).get('direct_cache_hit')).toBeGreaterThan(hits + 10);
+  });
+
+  it('says what was read, and not what was not', async () => {
+    const tree = await openTree('plain');
+    await build(tree, 'value');
+    const { files, makefiles } = await tree.record(1, Date.now(), signal);
+    expect(files).toEqual(
+      expect.arrayContaining(['kernel/sysctl.c', 'include/kernel.h', 'Kconfig', 'Makefile']),
+    );
+    expect(files).not.toContain('Documentation/notes.txt');
+    expect(makefiles.map((index) => files[index])).toContain('Makefile');
+  });
+
+  it('is not trusted after a build that was killed, and is after one that ended, whatever of', async () => {
+    const tree = await openTree('killed');
+    await build(tree, 'first');
+    expect((await openTree('killed')).warm).toEqual({ commit: ids.get('first'), recipe });
+    await tree.checkout({ commit: ids.get('value')!, fixups: [], recipe }, signal);
+    await writeFile(join(tree.directory, 'kernel/sysctl.o'), 'half of an obj');
+    const found = await openTree('killed');
+    expect(found.warm).toBeUndefined();
+    expect((await build(found, 'value')).outcome.kind).toBe('built');
+    expect((await build(found, 'breaks')).outcome.kind).toBe('failed');
+    expect(found.warm?.commit).toBe(ids.get('breaks'));
+  });
+
+  it('has fix-ups picked on top of the commit, and names the files where one does not apply', async () => {
+    const tree = await openTree('fixups');
+    expect((await build(tree, 'docs', {}, ['mends'])).outcome.kind).toBe('built');
+    expect((await build(tree, 'docs')).outcome).toMatchObject({ kind: 'failed' });
+    await expect(build(tree, 'first', {}, ['other-value'])).rejects.toThrow(
+      /does not apply: .*kernel\/sysctl\.c/,
+    );
+  });
+});
+
+describe('a contained build', () => {
+  it('cannot write beside its tree, and reaches the objects of the farm and nothing else', async () => {
+    const sandbox = await probeSandbox();
+    if (sandbox.kind === 'none') return;
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.end('an object');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const objects = await CacheProxy.listen(() => `http://127.0.0.1:${port}/ccache`);
+    try {
+      const tree = join(directory, 'contained');
+      await mkdir(tree);
+      const bench = await workbench(tree);
+      const ccache = await Ccache.open(join(directory, 'ccache'), [bench.toolchain]);
+      const command = makeCommand({ ...bench, sandbox, ccache, objects }, ['-f', 'try.mk']);
+      const ask = (url: string) =>
+        `node -e "fetch('${url}').then(r=>r.text()).then(console.log,()=>console.log('no'))"`;
+      await writeFile(
+        join(tree, 'try.mk'),
+        `all:\n\t@touch inside; touch ${directory}/outside; touch /usr/outside 2>/dev/null || echo refused\n` +
+          `\t@${ask('http://127.0.0.1:3128/ab/cd')}; ${ask('http://127.0.0.1:3128/../git')}; ${ask(`http://127.0.0.1:${port}/`)}\n`,
+      );
+      const done = await run(command);
+      expect(done.stdout.toString('utf8').trim().split('\n')).toEqual([
+        'refused',
+        'an object',
+        'an object',
+        'no',
+      ]);
+      expect(asked).toEqual(['/ccache/ab/cd', '/ccache/git']);
+      await stat(join(tree, 'inside'));
+      await expect(stat(join(directory, 'outside'))).rejects.toThrow();
+    } finally {
+      await objects.close();
+      server.close();
+    }
+  });
+});
