@@ -9,6 +9,8 @@ import { run } from '@kbisect/shared/process';
 export const INERT = [
   ['core.hooksPath', '/dev/null'],
   ['core.fsmonitor', 'false'],
+  // Setting access times back changes it on every file; git would read them all again.
+  ['core.trustCtime', 'false'],
   ['core.attributesFile', '/dev/null'],
   ['submodule.recurse', 'false'],
   ['fetch.recurseSubmodules', 'false'],
