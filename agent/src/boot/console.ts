@@ -22,10 +22,15 @@ export interface ConsoleFacts {
   readonly matched: string | undefined;
   /** The last lines, for whoever looks at a hang. */
   readonly lastLines: string;
+  /** What the kernel said of its tasks and CPUs when the harness asked it in a test that does not end. */
+  readonly asked: string | undefined;
 }
 
 const MAX_LINE = 4096;
 const LAST_LINES = 20;
+/** Kept of an answer to a sysrq. */
+const MAX_ASKED_LINES = 400;
+const SYSRQ = /^sysrq: (?:SysRq : )?Show /;
 const MAX_MATCHED = 512;
 
 /** Reads a console as it comes, in any pieces. Nothing in it can make this throw. */
@@ -37,6 +42,7 @@ export class ConsoleReader {
   readonly #reports = new ReportFinder();
   readonly #markers: RegExp;
   #offset = 0n;
+  #asked: string[] | undefined;
   #matched: string | undefined;
 
   /**
@@ -94,6 +100,7 @@ export class ConsoleReader {
       crash: this.#reports.crash(this.moved(resolve)),
       warnings: this.#reports.warnings(this.moved(resolve)),
       matched: this.#matched,
+      asked: this.#asked?.join('\n'),
       lastLines: Buffer.from(this.#last.lines().join('\n'), 'latin1').toString('utf8'),
     };
   }
@@ -101,11 +108,13 @@ export class ConsoleReader {
   #line(raw: string): void {
     const line = raw.includes('\r') ? raw.replaceAll('\r', '') : raw;
     if (line === '') return;
-    this.#last.push(line);
     if (line.includes('kbisect ')) this.#mark(line);
     else if (this.#matched === undefined && this.#marker !== undefined && this.output?.matches(line))
       this.#matched = Buffer.from(line, 'latin1').toString('utf8').slice(0, MAX_MATCHED);
     const kernel = this.#kernel.in(line);
+    if (kernel !== undefined && SYSRQ.test(kernel.text)) this.#asked ??= [];
+    if (this.#asked === undefined) this.#last.push(line);
+    else if (this.#asked.length < MAX_ASKED_LINES) this.#asked.push(line);
     if (kernel === undefined) return;
     this.#reports.take(kernel);
     if (kernel.text.startsWith('Kernel Offset: ')) this.#offset = offsetOf(kernel.text);

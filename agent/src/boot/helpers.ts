@@ -15,7 +15,7 @@ const HELPERS: Readonly<Record<string, string>> = {
     do_debug_exception call_break_hook do_el1_* el1_* el1h_* el1t_* el0_* el0t_* error_entry error_code
     search_exception_tables fixup_exception do_undefinstr arm64_notify_die __do_page_fault do_general_protection
     do_int3* do_invalid_op do_divide_error retint_* common_exception`,
-  sanitisers: `kasan_* __kasan_* __asan_* kcsan_* __tsan_* __ubsan_* ubsan_* kmsan_* __msan_* kfence_* __kfence_*
+  sanitisers: `kasan_* __kasan_* ____kasan_* __asan_* kcsan_* __tsan_* __ubsan_* ubsan_* kmsan_* __msan_* kfence_* __kfence_*
     val_to_string handle_overflow`,
   lockdep: `__lock_* lock_acquire* lock_release* validate_chain* check_prev_add check_prevs_add check_noncircular
     check_irq_usage check_deadlock* check_wait_context* mark_lock* mark_usage mark_held_locks lockdep_*

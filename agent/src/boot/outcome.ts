@@ -13,8 +13,8 @@ export type BootEnd =
 
 /**
  * What a boot's console and end mean. A crash outweighs what the harness said, before and after it: a kernel that has
- * oopsed can say anything. What the job looks for in the output outweighs both. A guest that ends without a word or a crash has rebooted by itself. What the kernel complained
- * of and went on stands beside the outcome.
+ * oopsed can say anything. What the job looks for in the output outweighs both. A guest that ends without a word or a
+ * crash has rebooted by itself. What the kernel complained of and went on stands beside the outcome.
  * @param dump where a guest that hangs was, as far as it could be asked
  */
 export function outcomeOf(end: BootEnd, facts: ConsoleFacts, dump?: string): Outcome {
@@ -25,7 +25,7 @@ export function outcomeOf(end: BootEnd, facts: ConsoleFacts, dump?: string): Out
 
 function kindOf(
   end: BootEnd,
-  { marker, crash, matched, lastLines }: ConsoleFacts,
+  { marker, crash, matched, lastLines, asked }: ConsoleFacts,
   dump: string | undefined,
 ): Outcome['kind'] {
   if (matched !== undefined) return { $case: 'outputMatched', value: { line: matched } };
@@ -40,7 +40,7 @@ function kindOf(
     case 'environment-missing':
       return { $case: 'environmentMissing', value: { what: marker.reason } };
     case 'timeout':
-      return { $case: 'hang', value: { lastLines } };
+      return { $case: 'hang', value: { lastLines, ...(asked === undefined ? {} : { dump: asked }) } };
     case 'ready':
     case undefined:
       break;

@@ -176,8 +176,8 @@ describe('a signature', () => {
 
   it('is not mixed with what another CPU says between its lines, where the kernel tells who speaks', () => {
     const lines = [
-      '[T7] BUG: kernel NULL pointer dereference, address: 0000000000000000',
       '[C1] WARNING: CPU: 1 PID: 0 at kernel/x.c:12 other+0x1/0x2',
+      '[T7] BUG: kernel NULL pointer dereference, address: 0000000000000000',
       '[C1] RIP: 0010:other+0x1/0x2',
       '[T7] RIP: 0010:mine+0x1/0x2',
     ];

@@ -105,7 +105,8 @@ export class ReportFinder {
   #begin(pattern: ReportPattern, found: Found, caller: string | undefined): void {
     const preface = this.#preface?.caller === caller ? this.#preface : undefined;
     this.#preface = undefined;
-    if (pattern.crash ? this.#crash !== undefined : this.#isKnown(found)) return;
+    // What a kernel says after a crash follows from it.
+    if (this.#crash !== undefined || (!pattern.crash && this.#isKnown(found))) return;
     const open: OpenReport = {
       pattern,
       found: preface === undefined ? found : { ...found, title: preface.title },

@@ -74,7 +74,8 @@ export class Trace {
     const named = this.named === undefined ? [] : nameOf(this.named);
     const head = rule === 'caller' ? named : [...named, ...instruction];
     const names = [...head, ...frames.flatMap(({ symbol }) => nameOf(symbol)), ...instruction];
-    const found = names.find((name) => !isHelper(name)) ?? names[0];
+    // Of a task that runs, another CPU may see only how it once came to run.
+    const found = names.find((name) => !isHelper(name)) ?? (rule === 'busy-with' ? undefined : names[0]);
     if (found === undefined) return undefined;
     if (rule !== 'busy-with') return { name: found, function: found };
     const task = frames.filter(({ interrupt }) => !interrupt).flatMap(({ symbol }) => nameOf(symbol));
