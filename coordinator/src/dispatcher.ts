@@ -12,6 +12,7 @@ import type { Farm } from './scheduler/farm.js';
 import type { Input } from './scheduler/inputs.js';
 import type { Effect, Output } from './scheduler/output.js';
 import type { Range } from './scheduler/range.js';
+import type { Suspects } from './search/priors.js';
 import type { CommitGraph } from './search/graph.js';
 
 const TICK_MS = 1000;
@@ -31,6 +32,13 @@ export interface Surroundings {
     signal: AbortSignal,
   ) => Promise<RangeChanges>;
   readonly readRecord: (record: BlobRef) => Promise<BuildRecord>;
+  /** Commits of a range that touch the files which a crash on a console names. */
+  readonly readSuspects: (
+    spec: JobSpec,
+    graph: CommitGraph,
+    console: BlobRef,
+    signal: AbortSignal,
+  ) => Promise<Suspects[]>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Ends the daemon: what is in memory and what is in the journal have come apart. */
@@ -164,6 +172,9 @@ export class Dispatcher {
       case 'read-changes':
         void this.#readChanges(effect.job, effect.graph, effect.outside);
         return;
+      case 'read-suspects':
+        void this.#readSuspects(effect.job, effect.spec, effect.graph, effect.console);
+        return;
       case 'read-record':
         void this.#readRecord(effect.job, effect.record);
         return;
@@ -214,6 +225,17 @@ export class Dispatcher {
       log.warn({ job, ...blob, err: error }, 'a build record cannot be read');
     }
     await this.#hand({ kind: 'record', job, digest: blob.digest, record });
+  }
+
+  /** Owns its promise: without suspects all commits are as likely as before. */
+  async #readSuspects(job: JobId, spec: JobSpec, graph: CommitGraph, console: BlobRef): Promise<void> {
+    const { readSuspects, log } = this.surroundings;
+    try {
+      const suspects = await readSuspects(spec, graph, console, this.signal);
+      if (suspects.length > 0) await this.#hand({ kind: 'suspects', job, suspects });
+    } catch (error) {
+      if (!this.signal.aborted) log.warn({ job, err: error }, 'what the crash names cannot be read');
+    }
   }
 
   async #hand(input: Input & { readonly job: JobId }): Promise<void> {

@@ -106,6 +106,10 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
         readChanges: (graph, outside, cancel) => readChanges(repository.git, graph, outside, cancel),
         readRecord: async ({ digest, size }) =>
           decodeBuildRecord(await wholeBlob(blobs, blobName(digest, size))),
+        readSuspects: async (spec, graph, { digest, size }, cancel) => {
+          const console = await wholeBlob(blobs, blobName(digest, size));
+          return repository.suspectsIn(console.toString('utf8'), spec, graph, cancel);
+        },
         clock: systemClock,
         log,
         fail: (error) => broken.abort(error),

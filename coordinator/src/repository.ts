@@ -4,8 +4,10 @@ import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
-import { readRange } from './git-range.js';
+import { readRange, readSuspects } from './git-range.js';
 import type { Range } from './scheduler/range.js';
+import type { CommitGraph } from './search/graph.js';
+import { filesInCrash, type Suspects } from './search/priors.js';
 
 /** The coordinator's one bare repository: what clients push, agents fetch, and ranges are read from. */
 export class Repository {
@@ -66,6 +68,21 @@ export class Repository {
     return readRange(this.git, { olds, new: neu, firstParent, pathspecs }, suspects, signal);
   }
 
+  /** The commits of a range that touch the files which a crash names. */
+  async suspectsIn(
+    console: string,
+    spec: JobSpec,
+    graph: CommitGraph,
+    signal: AbortSignal,
+  ): Promise<Suspects[]> {
+    const { firstParent, pathspecs } = spec;
+    const query = { olds: spec.olds.map(commitId), new: commitId(spec.new), firstParent, pathspecs };
+    const suspicions = filesInCrash(console)
+      .slice(0, MAX_CRASH_FILES)
+      .map((path) => ({ path, weight: CRASH_WEIGHT }));
+    return readSuspects(this.git, query, graph, suspicions, signal);
+  }
+
   async #resolve(space: string, revision: string): Promise<CommitId> {
     for (const name of [`${space}/tags/${revision}`, `${space}/heads/${revision}`, revision]) {
       try {
@@ -77,6 +94,10 @@ export class Repository {
     throw new KbisectError('invalid-argument', `unknown revision ${JSON.stringify(revision)}`);
   }
 }
+
+/** How much likelier commits are that touch a file which the crash names; and of so many files at most. */
+const CRASH_WEIGHT = 10;
+const MAX_CRASH_FILES = 20;
 
 /** Transports that reach other machines; no local files, no commands. */
 const PROTOCOLS = ['http', 'https', 'git', 'ssh'].flatMap((name) => ['-c', `protocol.${name}.allow=always`]);

@@ -48,6 +48,7 @@ export class Headquarters {
         }),
       readChanges: () => Promise.reject(new Error('no diffs here')),
       readRecord: () => Promise.reject(new Error('no build records here')),
+      readSuspects: () => Promise.resolve([]),
       clock: life.clock({ offsetMs, rate: 1 }),
       log: world.log,
       fail: (error: unknown) => this.crash(`because ${messageOf(error)}`, life),

@@ -37,6 +37,7 @@ function dispatcherWithoutJobs(): Dispatcher {
     readRange: unread,
     readChanges: unread,
     readRecord: unread,
+    readSuspects: unread,
     clock: systemClock,
     log,
     fail: () => undefined,

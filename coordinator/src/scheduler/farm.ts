@@ -93,6 +93,11 @@ export class Farm {
         this.#advance(job, now);
         return;
       }
+      case 'suspects': {
+        const job = this.#job(input.job);
+        if (!job.over) job.suspect(input.suspects);
+        return;
+      }
       case 'changes':
         this.#job(input.job).prediction?.attach(input.changes);
         return;
@@ -207,6 +212,8 @@ export class Farm {
       if (fact.$case === 'ended') this.leases.withdrawAll(job, now);
       this.#recorder.record(job, fact, now);
     }
+    const crash = job.takeCrash();
+    if (crash) this.#recorder.ask({ kind: 'read-suspects', job: job.id, spec: job.spec, ...crash });
   }
 
   #end(job: Job, state: JobState, reason: string, now: number): void {

@@ -11,6 +11,7 @@ import type {
 } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { AgentName, JobId } from '@kbisect/shared/ids';
 import type { RangeChanges } from '../classes/prediction.js';
+import type { Suspects } from '../search/priors.js';
 import type { Range } from './range.js';
 
 /** What the scheduler is told. */
@@ -21,6 +22,8 @@ export type Input =
   | { kind: 'changes'; job: JobId; changes: RangeChanges | undefined }
   /** A build's record; none when it cannot be read. */
   | { kind: 'record'; job: JobId; digest: string; record: BuildRecord | undefined }
+  /** Commits that touch what the new end's crash names. */
+  | { kind: 'suspects'; job: JobId; suspects: readonly Suspects[] }
   | { kind: 'range-unreadable'; job: JobId; reason: string }
   | { kind: 'cancel'; job: JobId }
   | { kind: 'hello'; hello: Hello }

@@ -1,7 +1,15 @@
-import { JobState, Verdict, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  JobState,
+  Verdict,
+  type BlobRef,
+  type JobEvent,
+  type JobSpec,
+} from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, leaseId, shortId, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
 import { Audit } from '../classes/audit.js';
 import type { BuildForecast, Prediction } from '../classes/prediction.js';
+import type { CommitGraph } from '../search/graph.js';
+import type { Suspects } from '../search/priors.js';
 import { Ends } from './ends.js';
 import { Evidence } from './evidence.js';
 import type { Fact, FactOf } from './facts.js';
@@ -36,6 +44,9 @@ export class Job {
   readonly #audit: Audit | undefined;
   readonly #fixups = new Fixups();
   readonly #search: JobSearch;
+  /** The console of the new end's crash, until it is asked what it names. */
+  #crash: BlobRef | undefined;
+  #crashTaken = false;
   readonly #findings: Findings;
   /** How many different images the range and its ends are known to give; 0 while nothing is known. */
   classes = 0;
@@ -110,6 +121,19 @@ export class Job {
     return [...new Set([...this.#ends.olds, ...(this.#search.range?.mergeBases ?? [])])].reverse();
   }
 
+  /** The console whose stack trace names files to suspect, once, when the range is read; none when new does not crash. */
+  takeCrash(): { readonly graph: CommitGraph; readonly console: BlobRef } | undefined {
+    const { graph } = this.#search.range ?? {};
+    if (this.over || this.#crashTaken || this.#crash === undefined || graph === undefined) return undefined;
+    this.#crashTaken = true;
+    return { graph, console: this.#crash };
+  }
+
+  /** Takes in which commits touch what the crash names. */
+  suspect(suspects: readonly Suspects[]): void {
+    this.#search.suspect(suspects);
+  }
+
   get attached(): boolean {
     return this.#search.range !== undefined;
   }
@@ -156,6 +180,8 @@ export class Job {
         this.leases.tried(fact);
         this.evidence.tried(fact);
         this.#search.hear(fact);
+        if (fact.value.commit === this.#ends.new && fact.value.outcome?.kind?.$case === 'crash')
+          this.#crash ??= fact.value.console;
         return;
       case 'judged': {
         const commit = commitId(fact.value.commit);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BootTest, JobState, Mode, Verdict, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { BuildResult, Capabilities, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { CommitId } from '@kbisect/shared/ids';
+import { filesInCrash } from '../search/priors.js';
 import { seededRandom } from '../search/random.js';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec, type Answer } from './rig.js';
 
@@ -236,6 +237,45 @@ describe('suspects', () => {
     // The place of commit n in the range is n - 1.
     expect(tests(100, [99])).toBeLessThanOrEqual(3);
     for (const culprit of [1, 60, 128, 200, 256]) expect(tests(culprit, [99])).toBeLessThanOrEqual(8 + 2);
+  });
+});
+
+describe('a crash', () => {
+  it('makes the commits likelier that touch what its stack trace names', () => {
+    const rig = new Rig();
+    rig.hello('agent');
+    rig.crashSuspects = [{ commits: [99], weight: 100 }];
+    rig.submit('job', straightSpec(256), straightRange(256));
+    const crash = { kind: { $case: 'crash' as const, value: { signature: 'BUG: x' } } };
+    const console = { digest: 'c'.repeat(64), size: 1 };
+    for (const [outcome, of] of [
+      [crash, 256],
+      [PASS, 0],
+    ] as const) {
+      const held = rig.held.findIndex(({ task }) => task.commit === commit(of));
+      const { agent, lease, task } = rig.held[held]!;
+      const trial = {
+        lease,
+        seq: 0,
+        commit: task.commit,
+        outcome,
+        console,
+        seconds: 1,
+        image: '',
+        initramfs: '',
+      };
+      rig.send({ kind: 'trial', agent, result: trial });
+      rig.held.splice(held, 1);
+      rig.send({ kind: 'task', agent, result: { lease, seq: 1, end: { $case: 'done', value: {} } } });
+    }
+    rig.run((tested) => (tested >= commit(100) ? crash : PASS));
+    expect(rig.job('job').culprit).toBe(commit(100));
+    expect(rig.tested.length - 2).toBeLessThanOrEqual(3);
+  });
+
+  it('names files from its first words on, not those that the boot before it named', () => {
+    const text = 'init/main.c:1\nBUG: bad\n foo+0x1/0x2 fs/ext4/inode.c:77\n';
+    expect(filesInCrash(text)).toEqual(['fs/ext4/inode.c']);
   });
 });
 

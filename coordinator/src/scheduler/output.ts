@@ -10,6 +10,7 @@ export type Effect =
   | { kind: 'read-range'; job: JobId; spec: JobSpec }
   | { kind: 'read-changes'; job: JobId; graph: CommitGraph; outside: readonly CommitId[] }
   | { kind: 'read-record'; job: JobId; record: BlobRef }
+  | { kind: 'read-suspects'; job: JobId; spec: JobSpec; graph: CommitGraph; console: BlobRef }
   | { kind: 'offer'; agent: AgentName; lease: LeaseRef; task: Task }
   | { kind: 'withdraw'; agent: AgentName; lease: LeaseRef }
   | { kind: 'acknowledge'; agent: AgentName; lease: LeaseRef; seq: number };

@@ -15,6 +15,7 @@ import type { Input } from './inputs.js';
 import type { Job } from './job.js';
 import type { Effect } from './output.js';
 import type { Range } from './range.js';
+import type { Suspects } from '../search/priors.js';
 import { DEFAULT_TIMING } from './timing.js';
 
 /** A commit id made from a number. */
@@ -77,6 +78,8 @@ export class Rig {
   readonly effects: Effect[] = [];
   /** The kernels that boot tests build; without them builds are not told of. */
   kernels: Kernels | undefined;
+  /** The commits that touch what the new end's crash names. */
+  crashSuspects: readonly Suspects[] = [];
   readonly #ranges = new Map<JobId, Range>();
   #ids = 0;
 
@@ -223,6 +226,9 @@ export class Rig {
           if (n >= 0) this.held.splice(n, 1);
           break;
         }
+        case 'read-suspects':
+          this.send({ kind: 'suspects', job: effect.job, suspects: this.crashSuspects });
+          break;
         case 'read-changes':
           this.send({ kind: 'changes', job: effect.job, changes: this.kernels?.changes });
           break;

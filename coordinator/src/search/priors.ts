@@ -26,6 +26,14 @@ export function suspectPrior(graph: CommitGraph, suspicions: readonly Suspects[]
 
 const SOURCE_FILE = /(?<![\w./-])(?:\.\/)?([\w-]+(?:\/[\w.+-]+)*\.(?:[chS]|rs))(?=:\d+)/g;
 
+const CRASH = /\b(?:BUG|WARNING|Oops|panic|Call Trace|general protection fault|Internal error)\b/;
+
+/** The source files that a console names from its first crash on. */
+export function filesInCrash(console: string): string[] {
+  const start = console.search(CRASH);
+  return start < 0 ? [] : filesInTrace(console.slice(start));
+}
+
 /** The source files that a crash's stack trace names (`fs/ext4/inode.c:1234`), each once, in order. */
 export function filesInTrace(trace: string): string[] {
   return [...new Set([...trace.matchAll(SOURCE_FILE)].map(([, file]) => file!))];
