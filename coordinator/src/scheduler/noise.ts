@@ -1,5 +1,5 @@
 import type { Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
-import type { NoiseModel } from '../search/noise.js';
+import { DEFAULT_NOISE, type NoiseModel } from '../search/noise.js';
 import type { Wanted } from './new-when.js';
 import { shownBy, type Expectation, type Proof, type Showing } from './oracle.js';
 
@@ -77,8 +77,8 @@ export function readingOf(
   return showing === proof.old ? 'old' : undefined;
 }
 
-const UNKNOWN = { fails: 1, passes: 1 };
-const RARELY = { fails: 0.2, passes: 2 };
+const UNKNOWN = DEFAULT_NOISE.onNew;
+const RARELY = DEFAULT_NOISE.onOld;
 
 /**
  * What is believed of trials before any is made: the side that has the trouble shows it at a rate that nothing is known

@@ -19,7 +19,7 @@ export interface SearchOptions {
   readonly prior?: Float64Array;
   /** Readings are single trials, which may err. By default they are verdicts, which do not. */
   readonly noise?: Partial<NoiseModel> & {
-    /** How likely a conclusion has to be before it is drawn, in (0, 1). Default 0.995. */
+    /** How likely a conclusion has to be before it is drawn, in (0, 1). Default 0.99. */
     readonly confidence?: number;
   };
 }
@@ -55,7 +55,7 @@ export class Search {
     this.#noisy = noise !== undefined;
     this.#seed = seed;
     this.#skips = new SkipModel(graph);
-    this.#confidence = noise?.confidence ?? 0.995;
+    this.#confidence = noise?.confidence ?? 0.99;
     this.#belief =
       noise === undefined
         ? new Candidates(graph, weights)
