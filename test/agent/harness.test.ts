@@ -1,4 +1,7 @@
 import { join } from 'node:path';
+import { ARCHES } from '@kbisect/agent/boot/arch';
+import { compileHarness } from '@kbisect/agent/initramfs/compile';
+import { readElf } from '@kbisect/shared/elf';
 import { runText } from '@kbisect/shared/process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -106,6 +109,11 @@ describe("a user's own initramfs", () => {
 });
 
 describe('the harness', () => {
+  it.each(ARCHES.map((one) => [one.name, one] as const))('is built for %s', async (name, one) => {
+    const harness = readElf(await compileHarness(one, guest.directory, new AbortController().signal));
+    expect(harness).toMatchObject({ arch: name, type: 'executable', interpreter: undefined });
+  });
+
   it('cannot be spoken for: not by a test that has read all that it can', async () => {
     const forger = `
       for word in n0nce $(cat /proc/cmdline /.kbisect/t*) $(ls -a / /.kbisect /test); do

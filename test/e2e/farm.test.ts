@@ -149,6 +149,21 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
     for (const { commit } of skips) expect(log).toContain(`git bisect skip ${commit}`);
   });
 
+  it('follows what the output says where the job says so, whatever the test returns', async () => {
+    const says = await job.file(
+      'says.sh',
+      `read -r v < /proc/sys/${SYMLINKS}; echo "it is $v"; [ "$v" = 0 ]\n`,
+    );
+    const wanted = ['--new-when', 'output=^it is [1-9]', '--repeat', '2', '--needs', '/dev/null'];
+    const result = await lab.result(await lab.submit(...regression(job, says), ...wanted));
+    expect(result).toMatchObject({ state: 'found', culprit: { commit: job.ids.get('c17') } });
+    const lacks = await lab.result(await lab.submit(...regression(job, says), '--needs', '/dev/sg0'));
+    expect(lacks).toMatchObject({
+      state: 'aborted',
+      reason: expect.stringContaining('the guest lacks /dev/sg0') as string,
+    });
+  });
+
   it('searches for a fix, with a shell script, on a history with merges', async () => {
     const fresh = await tinyJob(lab.directory, 'merges', [
       { name: 'root' },
