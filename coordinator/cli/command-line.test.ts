@@ -56,6 +56,31 @@ describe('a wrong command line ends with status 2 and one line that says what to
       () => ['bisect', '--repo', repo, ...ends, '--reproducer', reproducer, '--arch', 'vax'],
       /--arch vax is not known here; known: x86_64/,
     ],
+    [
+      'a wrong --new-when',
+      () => ['bisect', '--repo', repo, ...ends, '--reproducer', reproducer, '--new-when', 'output'],
+      /--new-when output: it is fail, crash, hang, crash=REGEX or output=REGEX/,
+    ],
+    [
+      'a pattern that is none',
+      () => ['bisect', '--repo', repo, ...ends, '--reproducer', reproducer, '--new-when', 'crash=('],
+      /"\(" is not a regular expression/,
+    ],
+    [
+      'a module by its name alone',
+      () => ['bisect', '--repo', repo, ...ends, '--reproducer', reproducer, '--module', 'sg'],
+      /--module sg: it is the path in the tree/,
+    ],
+    [
+      'too little memory',
+      () => ['bisect', '--repo', repo, ...ends, '--reproducer', reproducer, '--memory', '1M'],
+      /It must be an amount like 512M or 2G/,
+    ],
+    [
+      'a guest for a command',
+      () => ['bisect', '--repo', repo, ...ends, ...run, '--memory', '1G', '--needs', '/dev/sg0'],
+      /--run needs no kernel: leave out --needs, --memory/,
+    ],
     ['agents of no farm', () => ['bisect', '--repo', repo, ...ends, ...run, '--agents', '3'], /add --local/],
     [
       'a farm that goes',
