@@ -41,6 +41,9 @@ enum test_result do_test(void)
 		perror("/dev/sg0");
 		return TEST_FAIL;
 	}
+	/* The first commands after power-on are answered by unit attentions. */
+	for (int i = 0; i < 4; i++)
+		transfer(fd, 0x88, SG_DXFER_FROM_DEV, 0, read);
 	for (uint32_t i = 0; i < ITERATIONS; i++) {
 		uint32_t lba = i * 11 % BLOCKS;
 

@@ -24,7 +24,9 @@ afterAll(() => farm.stop());
 async function bisect(broken: string, fixed: string, ...more: string[]) {
   const ends = ['--repo', history.directory, '--broken', broken, '--fixed', fixed];
   const test = ['--reproducer', join(here, 'read16.c'), '--config-fragment', join(here, 'scsi.config')];
-  const args = ['bisect', ...ends, ...test, '--needs', '/dev/sg0', ...more, '--json'];
+  // scsi_debug answers after a jiffy, unless it is told not to wait.
+  const guest = ['--append', 'scsi_debug.delay=0', '--timeout', '300'];
+  const args = ['bisect', ...ends, ...test, '--needs', '/dev/sg0', ...guest, ...more, '--json'];
   let output = '';
   await run({
     ...kbisect(['--coordinator', farm.address, ...args]),
