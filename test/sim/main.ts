@@ -31,6 +31,11 @@ async function runAll(from: number, seeds: number, mutant: string | undefined): 
     });
     return worker;
   });
+  // Whoever interrupts it still learns how far it came.
+  const stop = () => {
+    for (const worker of workers) void worker.terminate();
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
   await Promise.all(workers.map((worker) => once(worker, 'exit')));
   const minutes = (performance.now() - began) / 60_000;
   const days = (virtualSeconds / 86_400).toFixed(1);
