@@ -7,6 +7,7 @@ export default defineConfig({
       '**/node_modules/**',
       '**/dist/**',
       'test/kernel/**',
+      'test/kills/**',
       'test/interop/**',
       'test/cache/faults/**',
     ],
