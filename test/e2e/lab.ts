@@ -21,6 +21,8 @@ export interface Result {
   readonly builds: number;
   readonly trials: number;
   readonly cacheHits: number;
+  readonly classes: number;
+  readonly audit?: { readonly compared: number; readonly wrong: number };
 }
 
 /** A coordinator and agents on this machine, real processes that a test may kill; all gone when it is closed. */

@@ -21,6 +21,11 @@ export class Consumed {
   readonly #includePlaces = new Set<string>();
   readonly #includeNames = new Set<string>();
 
+  /** Whether no build was recorded. */
+  get isEmpty(): boolean {
+    return this.#read.size === 0;
+  }
+
   add(record: BuildRecord): void {
     const { files, objects } = record;
     const [kconfig, makefiles, tools] = [record.kconfig, record.makefiles, record.tools].map(

@@ -73,7 +73,7 @@ export class Prediction {
   update(): boolean {
     if (typeof this.#range === 'string' || this.#learned === this.builds.version) return false;
     this.#learned = this.builds.version;
-    if (this.builds.consumed.total === 0) return false;
+    if (this.builds.consumed.isEmpty) return false;
     const { changes, mentions } = this.#range;
     const configs = new Map<Node, string>();
     for (const commit of this.builds.commits) {
