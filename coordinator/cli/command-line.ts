@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import {
   address,
@@ -264,16 +263,9 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       end(await (await import('./doctor.js')).doctor(options));
     });
 
-  await addSearchCommands(program);
-  return program;
-}
-
-/** The commands that ask the search without a farm; each is a module with its own `command(): Command`. */
-async function addSearchCommands(program: Command): Promise<void> {
-  for (const name of ['plan', 'simulate']) {
-    const module = new URL(`./${name}.js`, import.meta.url);
-    if (!existsSync(module)) continue;
-    const { command } = (await import(module.href)) as { command: () => Command };
-    program.addCommand(command().copyInheritedSettings(program));
+  // The commands that ask the search without a farm.
+  for (const { command: searchCommand } of [await import('./plan.js'), await import('./simulate.js')]) {
+    program.addCommand(searchCommand().copyInheritedSettings(program));
   }
+  return program;
 }

@@ -1,8 +1,8 @@
 /** Where in a report the function stands that the bug is in. */
 export type PlaceRule =
-  /** The instruction pointer; of a helper that only found the trouble, its caller. */
+  /** The instruction pointer; of a bystander that only found the trouble, its caller. */
   | 'instruction'
-  /** The first function of the call trace that is no helper. */
+  /** The first function of the call trace that is no bystander. */
   | 'caller'
   /** What the CPU was busy with: the system call, or the work of a kernel thread. Where a stall is seen is chance. */
   | 'busy-with'

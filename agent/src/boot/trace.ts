@@ -1,4 +1,4 @@
-import { isHelper, isThreadRoot, systemCallOf } from './helpers.js';
+import { isBystander, isThreadRoot, systemCallOf } from './bystanders.js';
 import type { PlaceRule } from './report.js';
 import { functionName } from './signature.js';
 
@@ -75,7 +75,7 @@ export class Trace {
     const head = rule === 'caller' ? named : [...named, ...instruction];
     const names = [...head, ...frames.flatMap(({ symbol }) => nameOf(symbol)), ...instruction];
     // Of a task that runs, another CPU may see only how it once came to run.
-    const found = names.find((name) => !isHelper(name)) ?? (rule === 'busy-with' ? undefined : names[0]);
+    const found = names.find((name) => !isBystander(name)) ?? (rule === 'busy-with' ? undefined : names[0]);
     if (found === undefined) return undefined;
     if (rule !== 'busy-with') return { name: found, function: found };
     const task = frames.filter(({ interrupt }) => !interrupt).flatMap(({ symbol }) => nameOf(symbol));

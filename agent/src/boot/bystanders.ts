@@ -2,7 +2,7 @@
  * Functions in which trouble is found but not made: what reports, checks, locks, waits, copies and frees for all of the
  * kernel, and the way into an exception. The function that called them is the one to name. A star stands for any end.
  */
-const HELPERS: Readonly<Record<string, string>> = {
+const BYSTANDERS: Readonly<Record<string, string>> = {
   reports: `dump_stack* show_stack* show_regs* show_trace* dump_backtrace* print_report print_address_description*
     end_report start_report panic nmi_panic __warn* warn_slowpath* report_bug handle_bug check_panic_on_warn
     print_circular_bug* print_irq_inversion_bug* print_usage_bug* print_deadlock_bug* print_unlock_imbalance_bug*
@@ -45,17 +45,17 @@ const HELPERS: Readonly<Record<string, string>> = {
   time: `delay_* __delay __const_udelay __udelay __ndelay cpu_relax read_tsc ktime_get* native_pause rep_nop touch_*`,
 };
 
-const pattern = Object.values(HELPERS)
+const pattern = Object.values(BYSTANDERS)
   .join(' ')
   .trim()
   .split(/\s+/)
   .map((word) => (word.endsWith('*') ? word.slice(0, -1) : `${word}$`).replaceAll('*', '\\w*'))
   .join('|');
-const HELPER = new RegExp(`^(?:${pattern})`);
+const BYSTANDER = new RegExp(`^(?:${pattern})`);
 
 /** Whether a function is one of those. */
-export function isHelper(name: string): boolean {
-  return HELPER.test(name);
+export function isBystander(name: string): boolean {
+  return BYSTANDER.test(name);
 }
 
 const SYSTEM_CALL =
