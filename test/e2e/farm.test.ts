@@ -125,8 +125,9 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
 
   it('is not led astray by another bug: every third commit crashes with it, and is skipped and named', async () => {
     const says = (n: number) => {
-      if (n % 3 === 2) return 'panic("another bug");';
-      return n >= 16 ? 'panic("the bug");' : '';
+      const own = `volatile int commit = ${n}; (void)commit; `; // no two images are equal
+      if (n % 3 === 2) return `${own}panic("another bug");`;
+      return n >= 16 ? `${own}panic("the bug");` : own;
     };
     const commits = Array.from({ length: 29 }, (_, n) => n);
     const fresh = await tinyJob(
@@ -147,6 +148,25 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
     }
     const log = (await lab.kbisect('log', id)).stdout.toString('utf8');
     for (const { commit } of skips) expect(log).toContain(`git bisect skip ${commit}`);
+  });
+
+  it('is not led astray by one image on both sides of the culprit, in which another bug hides it', async () => {
+    const codes = [
+      '',
+      'panic("another bug");',
+      '',
+      'panic("the bug");',
+      'panic("another bug");',
+      'panic("the bug");',
+    ];
+    const fresh = await tinyJob(
+      lab.directory,
+      'hidden',
+      codes.map((code, n) => ({ name: `c${n}`, change: { kind: 'initcall', code } })),
+    );
+    const passes = await fresh.file('passes.sh', 'exit 0\n');
+    const id = await lab.submit(...regression(fresh, passes, 'c0', 'c5'));
+    expect(await lab.result(id)).toMatchObject({ state: 'found', culprit: { commit: fresh.ids.get('c3') } });
   });
 
   it('follows what the output says where the job says so, whatever the test returns', async () => {

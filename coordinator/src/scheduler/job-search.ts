@@ -26,6 +26,10 @@ export class JobSearch {
   #range: Range | undefined;
   #search: Search | undefined;
   #suspects: readonly Suspects[] = [];
+  /** The foretold class of each commit that is not alone in its own. */
+  #classes = new Map<CommitId, readonly CommitId[]>();
+  /** Commits that were seen to be old or new: their images can be tested. */
+  #spoken = new Set<CommitId>();
   /** Verdicts have contradicted each other, so that single trials cannot be relied on. */
   #contradicted = false;
 
@@ -88,7 +92,12 @@ export class JobSearch {
     const prior = suspects.length > 0 ? { prior: suspectPrior(graph, suspects) } : {};
     const noise = this.noisy && proof ? { noise: { ...noiseOf(proof), confidence: CONFIDENCE } } : {};
     const search = new Search(graph, { seed: 1, ...prior, ...noise });
-    for (const group of this.prediction?.groups() ?? []) this.#equate(search, graph, group);
+    this.#classes = new Map();
+    this.#spoken = new Set();
+    for (const group of this.prediction?.groups() ?? []) {
+      for (const commit of group) this.#classes.set(commit, group);
+      this.#equateNeighbours(search, graph, group);
+    }
     for (const fact of this.#heard) this.#tell(search, graph, fact);
     this.#search = search;
     this.#doubt();
@@ -106,19 +115,26 @@ export class JobSearch {
     if (index === undefined) return;
     switch (fact.$case) {
       case 'built':
-        if (!fact.value.equalTo) this.#equate(search, graph, [...this.evidence.alike(commit), commit]);
+        if (fact.value.equalTo) return;
+        this.#equateNeighbours(search, graph, [...this.evidence.alike(commit), commit]);
+        if (this.evidence.alike(commit).some((twin) => this.#spoken.has(twin)))
+          this.#speaks(search, graph, commit);
         return;
       case 'tried': {
         const { proof, wanted } = this.ends;
         if (!this.noisy || proof === undefined || fact.value.outcome === undefined) return;
         const reading = readingOf(fact.value.outcome, proof, wanted);
-        if (reading !== undefined) search.observe(index, reading);
+        if (reading === undefined) return;
+        this.#speaks(search, graph, commit);
+        search.observe(index, reading);
         return;
       }
       case 'judged': {
         const { verdict, inferred } = fact.value;
-        if (inferred || verdict === Verdict.VERDICT_UNSPECIFIED || index === OLD_END) return;
+        if (inferred || verdict === Verdict.VERDICT_UNSPECIFIED) return;
         const reading = READINGS[verdict];
+        if (reading !== 'skip') this.#speaks(search, graph, commit);
+        if (index === OLD_END) return;
         // All candidates are ancestors of the last commit: whatever it is, it tells none from another.
         const telling = this.noisy ? reading === 'skip' : index !== graph.size - 1;
         if (telling) search.observe(index, reading);
@@ -127,7 +143,33 @@ export class JobSearch {
     }
   }
 
-  /** Tells that commits give one image. */
+  /** A commit was seen to be old or new, and so is every commit of the same image. */
+  #speaks(search: Search, graph: CommitGraph, commit: CommitId): void {
+    if (this.#spoken.has(commit)) return;
+    this.#spoken.add(commit);
+    this.#equate(search, graph, [
+      commit,
+      ...(this.#classes.get(commit) ?? []),
+      ...this.evidence.alike(commit),
+    ]);
+  }
+
+  /**
+   * Tells that commits give one image of which nothing is known yet. It may be one that cannot be tested, as another bug
+   * hides the one that is looked for; then it says nothing of what lies between two of them. But a commit that leaves the
+   * image of its parents as it was did nothing, whatever the image shows.
+   */
+  #equateNeighbours(search: Search, graph: CommitGraph, commits: readonly CommitId[]): void {
+    const places = new Set(commits.flatMap((commit) => this.place(graph, commit) ?? []));
+    for (const place of places) {
+      if (place === OLD_END) continue;
+      const parents = [...graph.parents(place)];
+      const known = parents.length > 0 ? parents : [OLD_END];
+      if (known.every((parent) => places.has(parent))) search.equate(place, known[0]!);
+    }
+  }
+
+  /** Tells that commits give one image, which can be tested. */
   #equate(search: Search, graph: CommitGraph, commits: readonly CommitId[]): void {
     const [first, ...others] = [...new Set(commits.flatMap((commit) => this.place(graph, commit) ?? []))];
     for (const other of others) search.equate(Math.max(first!, other), Math.min(first!, other));
