@@ -77,6 +77,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
+  const closing = new AbortController();
   try {
     // The state has one owner.
     const lock = await lockDirectory(options.state);
@@ -96,7 +97,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
 
     // What decides, and the shell around it.
     const broken = new AbortController();
-    const stop = AbortSignal.any([signal, broken.signal]);
+    const stop = AbortSignal.any([signal, broken.signal, closing.signal]);
     const newId = () => randomBytes(5).toString('hex');
     const dispatcher = new Dispatcher(
       new Farm(timing, newId),
@@ -153,6 +154,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     log.info('stopping');
     if (broken.signal.aborted) throw broken.signal.reason;
   } finally {
+    closing.abort();
     for (const close of opened.reverse()) await close();
   }
 }
