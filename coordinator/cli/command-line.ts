@@ -70,7 +70,7 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
   command(
     'coordinator',
     'Run a coordinator; agents join it.',
-    'coordinator --listen 0.0.0.0:7420 --http 0.0.0.0:7421',
+    'coordinator --listen farm:7420 --http farm:7421',
   )
     .addOption(state())
     .addOption(listen())
