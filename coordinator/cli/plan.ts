@@ -6,6 +6,7 @@ import type { Suspect } from '@kbisect/shared/gen/kbisect/v1/job';
 import { readRange } from '../src/git-range.js';
 import { classesBeforeBuilds, planOf, type Plan } from '../src/plan.js';
 import { readChangedFiles } from '../src/read-changes.js';
+import { outsideOf } from '../src/scheduler/range.js';
 import { number, wholeNumber } from './arguments.js';
 import { endsOf, type EndOptions } from './ends.js';
 import { interruption } from './interruption.js';
@@ -54,7 +55,7 @@ async function tellPlan(options: PlanOptions): Promise<void> {
   const ends = await resolveEnds(git, endsOf(options));
   const { firstParent = false, pathspec: pathspecs = [], suspect: suspects = [] } = options;
   const range = await readRange(git, { ...ends, firstParent, pathspecs }, suspects, signal);
-  const outside = [...new Set([...ends.olds, ...range.mergeBases])].reverse();
+  const outside = outsideOf(ends.olds, range.mergeBases);
   const classes = classesBeforeBuilds(await readChangedFiles(git, range.graph, outside, signal));
   const plan = planOf(range, ends.olds, classes, options);
   process.stdout.write(options.json ? `${JSON.stringify(plan)}\n` : planText(plan));

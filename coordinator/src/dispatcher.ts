@@ -4,7 +4,7 @@ import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { BuildRecord } from '@kbisect/shared/build-record';
 import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
-import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
+import { leaseId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import type { RangeChanges } from './classes/prediction.js';
 import type { Journal } from './journal/journal.js';
@@ -95,7 +95,7 @@ export class Dispatcher {
   async post(input: Input): Promise<void> {
     const output = this.farm.handle(input, this.surroundings.clock.now());
     if ('job' in input) this.activity.emit(input.job);
-    else if (input.kind === 'progress') this.#announce(input.progress.lease?.lease);
+    else if (input.kind === 'progress' && input.progress.lease) this.#announce(input.progress.lease.lease);
     const done = this.#tail.then(() => this.#settle(output));
     this.#tail = done.catch(() => undefined);
     await done;
@@ -183,19 +183,14 @@ export class Dispatcher {
 
   /** Owns its promise: whatever happens becomes an input. */
   async #readRange(job: JobId, spec: JobSpec): Promise<void> {
-    const { readRange, log } = this.surroundings;
+    let range: Range;
     try {
-      let input: Input;
-      try {
-        input = { kind: 'range', job, range: await readRange(spec, this.signal) };
-      } catch (error) {
-        if (this.signal.aborted) return;
-        input = { kind: 'range-unreadable', job, reason: messageOf(error) };
-      }
-      await this.post(input);
+      range = await this.surroundings.readRange(spec, this.signal);
     } catch (error) {
-      log.error({ job, err: error }, 'the range was read, but the job could not take it in');
+      if (!this.signal.aborted) await this.#hand({ kind: 'range-unreadable', job, reason: messageOf(error) });
+      return;
     }
+    await this.#hand({ kind: 'range', job, range });
   }
 
   /** Owns its promise: without the diffs the job goes on and foretells nothing. */
@@ -249,9 +244,8 @@ export class Dispatcher {
     }
   }
 
-  #announce(lease: string | undefined): void {
-    for (const known of this.farm.leases.live.values()) {
-      if (known.id === lease) this.activity.emit(known.job);
-    }
+  #announce(lease: string): void {
+    const known = this.farm.leases.live.get(leaseId(lease));
+    if (known) this.activity.emit(known.job);
   }
 }

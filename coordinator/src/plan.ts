@@ -1,5 +1,5 @@
 import type { CommitId } from '@kbisect/shared/ids';
-import { collapse } from './classes/collapse.js';
+import { collapse, groupsOf } from './classes/collapse.js';
 import type { Changes } from './classes/changes.js';
 import { IMAGE } from './classes/consumed.js';
 import { isNeverBuilt } from './classes/never-built.js';
@@ -49,10 +49,8 @@ export interface ImageClasses {
 /** What can be known of images before any build: states of the tree that differ only in files that no build reads. */
 export function classesBeforeBuilds(changes: Changes): ImageClasses {
   const relevance = Uint8Array.from(changes.names, (path) => (isNeverBuilt(path) ? 0 : IMAGE));
-  const { of, count } = collapse(changes, relevance, new Map());
-  const groups = Array.from({ length: count }, (): CommitId[] => []);
-  of.forEach((one, node) => groups[one]!.push(changes.idOf(node)));
-  return { count, groups: groups.filter((group) => group.length > 1) };
+  const classes = collapse(changes, relevance, new Map());
+  return { count: classes.count, groups: groupsOf(changes, classes) };
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { CommitId } from '@kbisect/shared/ids';
 import type { Changes, Node } from './changes.js';
 import { CONFIGURATION, IMAGE } from './consumed.js';
 
@@ -37,6 +38,13 @@ export function collapse(
     of[node] = numberIn(classes, `${image} ${config}`);
   }
   return { of, sources, count: classes.size };
+}
+
+/** The classes of more than one commit. */
+export function groupsOf(changes: Changes, { of, count }: Classes): CommitId[][] {
+  const groups = Array.from({ length: count }, (): CommitId[] => []);
+  of.forEach((one, node) => groups[one]!.push(changes.idOf(node)));
+  return groups.filter((group) => group.length > 1);
 }
 
 function numberIn(numbers: Map<string, number>, key: string): number {

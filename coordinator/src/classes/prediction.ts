@@ -2,7 +2,7 @@ import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Task_KnownImage } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Changes, Node } from './changes.js';
-import { collapse, type Classes } from './collapse.js';
+import { collapse, groupsOf, type Classes } from './collapse.js';
 import type { KnownBuild, KnownBuilds } from './known-builds.js';
 import type { Mentions } from './mentions.js';
 import { Rebuilds } from './rebuilds.js';
@@ -116,10 +116,7 @@ export class Prediction {
   /** All classes of more than one commit. */
   groups(): CommitId[][] {
     const changes = this.#changes;
-    if (changes === undefined || this.#classes === undefined) return [];
-    const groups = Array.from({ length: this.#classes.count }, (): CommitId[] => []);
-    this.#classes.of.forEach((one, node) => groups[one]!.push(changes.idOf(node)));
-    return groups.filter((group) => group.length > 1);
+    return changes === undefined || this.#classes === undefined ? [] : groupsOf(changes, this.#classes);
   }
 
   /** Images that a commit has too: those of its class, and those that differ at most by the configuration. */

@@ -1,24 +1,16 @@
 import { JobState, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import type { Job } from '../scheduler/job.js';
+import { READINGS } from '../scheduler/job-search.js';
 import { bisectLog, type BisectRecord } from '../search/bisectlog.js';
-import type { Reading } from '../search/search.js';
 import { termsOf } from './terms.js';
-
-const READINGS: Record<Verdict, Reading | undefined> = {
-  [Verdict.VERDICT_UNSPECIFIED]: undefined,
-  [Verdict.VERDICT_OLD]: 'old',
-  [Verdict.VERDICT_NEW]: 'new',
-  [Verdict.VERDICT_SKIP]: 'skip',
-};
 
 /** A job's `git bisect log`, as far as it has come. */
 export async function bisectLogOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<string> {
   const bases = job.mergeBases.filter((base) => job.verdicts.get(base) === Verdict.VERDICT_OLD);
   const olds = [...job.spec.olds.map(commitId), ...bases];
   const verdicts = [...job.verdicts].flatMap(([commit, verdict]) => {
-    const reading = READINGS[verdict];
-    return reading ? [{ commit, reading }] : [];
+    return verdict === Verdict.VERDICT_UNSPECIFIED ? [] : [{ commit, reading: READINGS[verdict] }];
   });
   const record: BisectRecord = {
     terms: termsOf(job.spec.mode),

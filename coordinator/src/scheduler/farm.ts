@@ -1,5 +1,5 @@
 import { JobState, LeaseEnd, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
-import type { Hello } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { Hello, LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { AgentName, JobId } from '@kbisect/shared/ids';
 import { KnownBuilds, orderedRecipe } from '../classes/known-builds.js';
@@ -125,18 +125,11 @@ export class Farm {
       }
       case 'heartbeat':
         this.agents.get(input.agent)?.has(input.trees);
-        for (const ref of input.leases) {
-          const lease = this.leases.held(input.agent, ref);
-          if (lease) this.leases.prolong(lease, now);
-          else this.#recorder.ask({ kind: 'withdraw', agent: input.agent, lease: ref });
-        }
+        for (const ref of input.leases) this.#worksOn(input.agent, ref, now);
         return;
-      case 'accept': {
-        const lease = this.leases.held(input.agent, input.lease);
-        if (lease) this.leases.prolong(lease, now);
-        else this.#recorder.ask({ kind: 'withdraw', agent: input.agent, lease: input.lease });
+      case 'accept':
+        this.#worksOn(input.agent, input.lease, now);
         return;
-      }
       case 'progress': {
         const { phase, fraction, lease: ref } = input.progress;
         const lease = this.leases.held(input.agent, ref);
@@ -158,6 +151,13 @@ export class Farm {
         this.leases.expire(now);
         return;
     }
+  }
+
+  /** An agent says that it works on a lease: one that it does not hold is withdrawn. */
+  #worksOn(agent: AgentName, ref: LeaseRef, now: number): void {
+    const lease = this.leases.held(agent, ref);
+    if (lease) this.leases.prolong(lease, now);
+    else this.#recorder.ask({ kind: 'withdraw', agent, lease: ref });
   }
 
   #hello(hello: Hello, now: number): void {

@@ -1,4 +1,4 @@
-import { ancestorsOf } from '../search/ancestry.js';
+import { ancestorsOf, descendantsOf } from '../search/ancestry.js';
 import type { CommitGraph, CommitIndex } from '../search/graph.js';
 import type { Reading } from '../search/search.js';
 
@@ -20,7 +20,7 @@ export function impliedVerdicts(
   candidates: readonly CommitIndex[],
   verdicts: ReadonlyMap<CommitIndex, Reading>,
 ): Implied[] {
-  const isNew = withDescendants(graph, candidates);
+  const isNew = descendantsOf(graph, candidates);
   const implied = new Map<CommitIndex, 'old' | 'new'>();
   for (const [commit, reading] of verdicts) {
     const right = isNew[commit] === 1 ? 'new' : 'old';
@@ -46,14 +46,4 @@ export function impliedVerdicts(
     if (old[commit] === 1) for (const parent of graph.parents(commit)) old[parent] = 1;
   }
   return [...implied].map(([commit, reading]) => ({ commit, reading }));
-}
-
-/** Flags the commits and all that descend from them. */
-function withDescendants(graph: CommitGraph, commits: readonly CommitIndex[]): Uint8Array {
-  const flags = new Uint8Array(graph.size);
-  for (const commit of commits) flags[commit] = 1;
-  for (let commit = 0; commit < graph.size; commit++) {
-    for (const parent of graph.parents(commit)) flags[commit]! |= flags[parent]!;
-  }
-  return flags;
 }

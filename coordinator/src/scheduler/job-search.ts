@@ -114,12 +114,13 @@ export class JobSearch {
     const index = this.place(graph, commit);
     if (index === undefined) return;
     switch (fact.$case) {
-      case 'built':
+      case 'built': {
         if (fact.value.equalTo) return;
-        this.#equateNeighbours(search, graph, [...this.evidence.alike(commit), commit]);
-        if (this.evidence.alike(commit).some((twin) => this.#spoken.has(twin)))
-          this.#speaks(search, graph, commit);
+        const twins = this.evidence.alike(commit);
+        this.#equateNeighbours(search, graph, [...twins, commit]);
+        if (twins.some((twin) => this.#spoken.has(twin))) this.#speaks(search, graph, commit);
         return;
+      }
       case 'tried': {
         const { proof, wanted } = this.ends;
         if (!this.noisy || proof === undefined || fact.value.outcome === undefined) return;

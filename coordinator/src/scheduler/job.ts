@@ -17,7 +17,7 @@ import { Findings } from './findings.js';
 import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
 import { JobSearch } from './job-search.js';
-import type { Range } from './range.js';
+import { outsideOf, type Range } from './range.js';
 
 /**
  * One bisection: the sum of its events. `apply` takes in a fact; `next` says which fact follows from those that
@@ -118,7 +118,7 @@ export class Job {
 
   /** Commits outside of the range whose images matter to it too; the last is an old end. */
   get outside(): CommitId[] {
-    return [...new Set([...this.#ends.olds, ...(this.#search.range?.mergeBases ?? [])])].reverse();
+    return outsideOf(this.#ends.olds, this.#search.range?.mergeBases ?? []);
   }
 
   /** The console whose stack trace names files to suspect, once, when the range is read; none when new does not crash. */

@@ -10,3 +10,8 @@ export interface Range {
   /** Commits that are likelier than others to have done it. */
   readonly suspects: readonly Suspects[];
 }
+
+/** Commits outside of a range whose images matter to it too; the last is an old end. */
+export function outsideOf(olds: readonly CommitId[], mergeBases: readonly CommitId[]): CommitId[] {
+  return [...new Set([...olds, ...mergeBases])].reverse();
+}

@@ -11,6 +11,16 @@ export function ancestorsOf(graph: CommitGraph, commit: CommitIndex): Uint8Array
   return flags;
 }
 
+/** Flags the commits and all that descend from them. */
+export function descendantsOf(graph: CommitGraph, commits: readonly CommitIndex[]): Uint8Array {
+  const flags = new Uint8Array(graph.size);
+  for (const commit of commits) flags[commit] = 1;
+  for (let commit = 0; commit < graph.size; commit++) {
+    for (const parent of graph.parents(commit)) flags[commit]! |= flags[parent]!;
+  }
+  return flags;
+}
+
 /** The sum of the weights of a commit's ancestors, itself included. */
 export function ancestorWeight(graph: CommitGraph, weights: Float64Array, commit: CommitIndex): number {
   const flags = ancestorsOf(graph, commit);

@@ -1,3 +1,4 @@
+import { descendantsOf } from '../search/ancestry.js';
 import { OLD_END, type CommitGraph, type CommitIndex } from '../search/graph.js';
 import { seededRandom } from '../search/random.js';
 import { Search, type Conclusion, type SearchOptions } from '../search/search.js';
@@ -42,7 +43,7 @@ export function simulateJob(
   options: Partial<SearchOptions> = {},
 ): SimulatedJob {
   const untestable = drawUntestable(graph, model.skipRate, seededRandom(seed));
-  const tests = new SimulatedTests(model, newCommits(graph, culprit), untestable, seed);
+  const tests = new SimulatedTests(model, descendantsOf(graph, [culprit]), untestable, seed);
   const noisy = model.miss > 0 || model.falseAlarm > 0;
   const search = new Search(graph, { seed, ...(noisy ? { noise: {} } : {}), ...options });
   const selectMs: number[] = [];
@@ -93,14 +94,4 @@ function proveEnds(search: Search, tests: SimulatedTests, tip: CommitIndex): num
     if (reading === 'new') break;
   }
   return OLD_END_TRIALS + Math.min(trials, NEW_END_TRIALS);
-}
-
-/** Flags the commits that have the culprit among their ancestors. */
-function newCommits(graph: CommitGraph, culprit: CommitIndex): Uint8Array {
-  const flags = new Uint8Array(graph.size);
-  flags[culprit] = 1;
-  for (let commit = culprit + 1; commit < graph.size; commit++) {
-    for (const parent of graph.parents(commit)) flags[commit]! |= flags[parent]!;
-  }
-  return flags;
 }
