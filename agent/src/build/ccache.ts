@@ -1,6 +1,7 @@
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, runText } from '@kbisect/shared/process';
+import { runText } from '@kbisect/shared/process';
+import { programPath } from '../program-path.js';
 import type { Toolchain } from './toolchain.js';
 
 /** Of objects that are kept on an agent. */
@@ -20,9 +21,8 @@ export class Ccache {
 
   /** Undefined when this machine has no ccache. */
   static async open(directory: string, toolchains: readonly Toolchain[]): Promise<Ccache | undefined> {
-    const found = await run({ program: 'sh', args: ['-c', 'command -v ccache'] });
-    const program = found.stdout.toString('utf8').trim();
-    if (found.status !== 0 || program === '') return undefined;
+    const program = await programPath('ccache');
+    if (program === undefined) return undefined;
     const ccache = new Ccache(join(directory, 'bin'), join(directory, 'objects'));
     await rm(ccache.bin, { recursive: true, force: true });
     for (const place of [ccache.bin, ccache.store]) await mkdir(place, { recursive: true });

@@ -1,8 +1,8 @@
 import { readdir, realpath } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
 import { digestOf, digestOfFile } from '@kbisect/shared/digest';
 import { run } from '@kbisect/shared/process';
 import { ARCHES, crossPrefix, type Arch } from '../boot/arch.js';
+import { programPath, searchPath } from '../program-path.js';
 
 /** A compiler with what goes with it, for one architecture. */
 export interface Toolchain {
@@ -90,30 +90,18 @@ async function versionOf(program: string): Promise<{ line: string; number: strin
 
 /** A digest of the programs that a compiler runs. */
 async function contentOf(compiler: string, parts: readonly string[]): Promise<string> {
-  const paths = [await which(compiler)];
+  const paths = [(await programPath(compiler)) ?? compiler];
   for (const part of parts) {
     const done = await run({ program: compiler, args: [`-print-prog-name=${part}`], timeoutMs: 10_000 });
     const path = done.stdout.toString('utf8').trim();
-    paths.push(path.includes('/') ? path : await which(path));
+    paths.push(path.includes('/') ? path : ((await programPath(path)) ?? path));
   }
   const digests: string[] = [];
   for (const path of paths) digests.push((await digestOfFile(await realpath(path))).digest);
   return digestOf(digests.join(' '));
 }
 
-async function which(program: string): Promise<string> {
-  for (const place of searchPath()) {
-    const found = await realpath(join(place, program)).catch(() => undefined);
-    if (found !== undefined) return join(place, program);
-  }
-  return program;
-}
-
 async function programsOnPath(): Promise<ReadonlySet<string>> {
   const listed = await Promise.all(searchPath().map((place) => readdir(place).catch(() => [])));
   return new Set(listed.flat());
-}
-
-function searchPath(): string[] {
-  return (process.env['PATH'] ?? '/usr/bin:/bin').split(delimiter).filter((place) => place !== '');
 }

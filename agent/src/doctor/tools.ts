@@ -1,9 +1,9 @@
-import { constants } from 'node:fs';
-import { access, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { run } from '@kbisect/shared/process';
 import { crossPrefix, type Arch } from '../boot/arch.js';
+import { programPath } from '../program-path.js';
 
 /** Something that an agent needs to build and boot kernels. */
 interface Need {
@@ -71,16 +71,7 @@ export function describeMissing({ what, debianPackage }: Finding): string {
 }
 
 async function isOnPath(name: string): Promise<boolean> {
-  const places = name.startsWith('/') ? [''] : (process.env['PATH'] ?? '').split(delimiter);
-  for (const place of places) {
-    try {
-      await access(join(place, name), constants.X_OK);
-      return true;
-    } catch {
-      // not in this place
-    }
-  }
-  return false;
+  return (await programPath(name)) !== undefined;
 }
 
 async function canCompile(source: string, flags: readonly string[]): Promise<boolean> {

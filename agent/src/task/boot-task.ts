@@ -2,32 +2,13 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
 import { chooseToolchain, parseToolchainRule } from '@kbisect/shared/toolchain-rule';
-import { archOf, type Accelerator } from '../boot/arch.js';
-import type { CacheProxy } from '../build/cache-proxy.js';
-import type { Ccache } from '../build/ccache.js';
-import type { Sandbox } from '../build/sandbox.js';
-import type { Toolchain } from '../build/toolchain.js';
+import { archOf } from '../boot/arch.js';
 import type { Report, TaskEnd } from '../session/session.js';
+import type { BootMeans } from './boot-means.js';
 import { guestDisk, guestModules } from './guest-parts.js';
 import { buildOrFetchImage } from './image.js';
 import { packOrFetchInitramfs } from './initramfs.js';
-import type { Slot } from './slot.js';
 import { runTrials } from './trials.js';
-
-/** What a slot needs to build and boot. */
-export interface BootMeans {
-  readonly slot: Slot;
-  /** By Linux's name of the architecture. */
-  readonly accelerators: ReadonlyMap<string, Accelerator>;
-  readonly toolchains: readonly Toolchain[];
-  readonly sandbox: Sandbox;
-  readonly ccache: Ccache | undefined;
-  readonly objects: CacheProxy | undefined;
-  /** Whether access times tell what was read. */
-  readonly readsShow: boolean;
-  /** Processes that a build may use. */
-  readonly jobs: number;
-}
 
 /**
  * Tests a commit: packs the reproducer, builds the kernel or takes its image from the cache, boots it as often as asked.

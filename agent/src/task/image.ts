@@ -15,7 +15,7 @@ import { MINIMAL_PROFILE } from '../build/configure.js';
 import { buildAction, recipeDigest } from '../build/recipe.js';
 import type { Toolchain } from '../build/toolchain.js';
 import type { Report } from '../session/session.js';
-import type { BootMeans } from './boot-task.js';
+import type { BootMeans } from './boot-means.js';
 import { buildImage } from './build-image.js';
 import { fixupsFor } from './fixups.js';
 import type { BuiltModule } from './guest-parts.js';

@@ -1,6 +1,7 @@
 import type { Task, WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Report, TaskEnd, Worker } from '../session/session.js';
-import { bootTask, type BootMeans } from './boot-task.js';
+import type { BootMeans } from './boot-means.js';
+import { bootTask } from './boot-task.js';
 import { runTask } from './run-task.js';
 import type { Slot } from './slot.js';
 
