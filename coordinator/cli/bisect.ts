@@ -1,10 +1,11 @@
 import { basename, resolve } from 'node:path';
+import { blobName } from '@kbisect/shared/cache/blob-name';
+import { CHUNK_BYTES } from '@kbisect/shared/cache/file-chunks';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { GetInfoResponse, SubmitRequest, SubmitResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { JobSpec, Suspect } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Git } from '@kbisect/shared/git';
 import { commitId } from '@kbisect/shared/ids';
-import { uploadBlob } from './blob-transfer.js';
 import { withConnection, type Connection } from './connection.js';
 import { resolveFixups } from './build-options.js';
 import { endsOf, type EndOptions, type Ends } from './ends.js';
@@ -16,7 +17,7 @@ import { printable } from './printable.js';
 import { newWhenOf } from './new-when.js';
 import { isRemote } from './repository-url.js';
 import { testOf, type TestOptions } from './test-spec.js';
-import type { Upload } from './user-file.js';
+import { piecesOf, type Upload } from './user-file.js';
 import { withFarmOfOwn } from './farm-of-own.js';
 
 export interface BisectOptions extends EndOptions, TestOptions {
@@ -153,7 +154,8 @@ async function submit(connection: Connection, order: Order, signal: AbortSignal)
   const blobs = new Map(order.uploads.map((upload) => [upload.named.blob.digest, upload]));
   for (const upload of blobs.values()) {
     signal.throwIfAborted();
-    await uploadBlob(connection, upload);
+    const { digest, size } = upload.named.blob;
+    await connection.blobs.put(blobName(digest, size), piecesOf(upload, CHUNK_BYTES));
   }
   if (order.local) {
     const { gitUrl } = await connection.call<GetInfoResponse>((...rest) => farm.getInfo({}, ...rest));

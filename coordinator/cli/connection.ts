@@ -5,7 +5,10 @@ import {
   type ClientUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
+import type { BlobStore } from '@kbisect/shared/cache/blob-store';
+import { ReapiBlobStore } from '@kbisect/shared/cache/reapi-blob-store';
 import { KbisectError } from '@kbisect/shared/errors';
+import { ContentAddressableStorageClient } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
 import { CacheCareClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmClient } from '@kbisect/shared/gen/kbisect/v1/farm';
@@ -37,12 +40,17 @@ type Start<Response> = (
 /** The line to a coordinator. */
 export class Connection {
   readonly farm: FarmClient;
-  readonly bytes: ByteStreamClient;
+  /** The farm's cache. */
+  readonly blobs: BlobStore;
+  readonly #bytes: ByteStreamClient;
+  readonly #storage: ContentAddressableStorageClient;
   readonly cache: CacheCareClient;
 
   private constructor(readonly address: string) {
     this.farm = new FarmClient(address, credentials.createInsecure(), CHANNEL);
-    this.bytes = new ByteStreamClient(address, credentials.createInsecure(), CHANNEL);
+    this.#bytes = new ByteStreamClient(address, credentials.createInsecure(), CHANNEL);
+    this.#storage = new ContentAddressableStorageClient(address, credentials.createInsecure(), CHANNEL);
+    this.blobs = new ReapiBlobStore({ bytes: this.#bytes, storage: this.#storage });
     this.cache = new CacheCareClient(address, credentials.createInsecure(), CHANNEL);
   }
 
@@ -93,7 +101,8 @@ export class Connection {
 
   close(): void {
     this.farm.close();
-    this.bytes.close();
+    this.#bytes.close();
+    this.#storage.close();
     this.cache.close();
   }
 }

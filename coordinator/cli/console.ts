@@ -1,7 +1,7 @@
+import { blobName } from '@kbisect/shared/cache/blob-name';
 import type { GetConsoleResponse, GetConsoleResponse_Console } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { shortId } from '@kbisect/shared/ids';
 import { describeOutcome } from '../src/scheduler/oracle.js';
-import { downloadBlob } from './blob-transfer.js';
 import { withConnection, type Connection } from './connection.js';
 import { printable, printableLines } from './printable.js';
 
@@ -25,7 +25,7 @@ export async function consoles(coordinator: string, job: string, commit: string)
 
 /** On a terminal without control characters, elsewhere byte for byte. */
 async function print(connection: Connection, { blob, live }: GetConsoleResponse_Console): Promise<void> {
-  const parts = blob ? downloadBlob(connection, blob) : [live];
+  const parts = blob ? connection.blobs.get(blobName(blob.digest, blob.size)) : [live];
   if (!process.stdout.isTTY) {
     for await (const part of parts) process.stdout.write(part);
     return;

@@ -6,6 +6,7 @@ import type {
 } from '../gen/build/bazel/remote/execution/v2/remote_execution.js';
 import { DigestFunction_Value } from '../gen/build/bazel/remote/execution/v2/remote_execution.js';
 import type { ByteStreamClient, ReadResponse, WriteResponse } from '../gen/google/bytestream/bytestream.js';
+import { KbisectError } from '../errors.js';
 import { fromStatus, unaryCall } from '../status.js';
 import { fromProtocol, toProtocol, type BlobName } from './blob-name.js';
 import type { BlobStore } from './blob-store.js';
@@ -42,11 +43,13 @@ export class ReapiBlobStore implements BlobStore {
     return missing;
   }
 
+  /** @throws KbisectError with the server's own words; `data-loss` when it kept only a part */
   async put({ digest, size }: BlobName, bytes: AsyncIterable<Uint8Array>): Promise<void> {
     const resourceName = this.#resource(`uploads/${randomUUID()}/blobs/${digest}/${size}`);
     let broken: unknown;
+    let kept: WriteResponse;
     try {
-      await unaryCall<WriteResponse>((done) => {
+      kept = await unaryCall<WriteResponse>((done) => {
         const call = this.clients.bytes.write(done);
         // The server may end the call before it has all; whatever waits for it then is let go.
         const over = new AbortController();
@@ -72,6 +75,12 @@ export class ReapiBlobStore implements BlobStore {
     } catch (error) {
       throw broken ?? error;
     }
+    if (kept.committedSize !== size) {
+      throw new KbisectError(
+        'data-loss',
+        `of blob ${digest} ${kept.committedSize} of ${size} bytes were kept; try again`,
+      );
+    }
   }
 
   async *get({ digest, size }: BlobName, offset = 0, limit = Infinity): AsyncIterable<Uint8Array> {
@@ -80,6 +89,7 @@ export class ReapiBlobStore implements BlobStore {
       readOffset: offset,
       readLimit: limit >= size - offset ? 0 : limit,
     });
+    call.on('error', () => undefined); // seen by the loop; after it, nobody's concern
     try {
       for await (const { data } of call as AsyncIterable<ReadResponse>) yield data;
     } catch (error) {
