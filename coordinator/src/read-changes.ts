@@ -6,6 +6,7 @@ import { run } from '@kbisect/shared/process';
 import { basesOf, ChangesParser, type Changes } from './classes/changes.js';
 import { MentionsParser } from './classes/mentions.js';
 import type { RangeChanges } from './classes/prediction.js';
+import { readTransitions } from './read-transitions.js';
 import type { CommitGraph } from './search/graph.js';
 
 /**
@@ -47,7 +48,8 @@ export async function readChanges(
   };
   const words = new MentionsParser(changes.names);
   await diffTree(git, ['-p', '-U0', '--no-prefix'], commits(), (chunk) => words.push(chunk), signal);
-  return { changes, mentions: words.end() };
+  const transitions = await readTransitions(git, changes, signal);
+  return { changes, mentions: words.end(), transitions };
 }
 
 async function diffTree(

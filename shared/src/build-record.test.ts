@@ -6,7 +6,7 @@ const word = fc.string({ minLength: 1, maxLength: 12 });
 const records: fc.Arbitrary<BuildRecord> = fc.uniqueArray(word, { maxLength: 30 }).chain((files) => {
   const indices = fc.subarray(files.map((_, at) => at));
   return fc.record({
-    version: fc.constant(1 as const),
+    version: fc.constant(2 as const),
     files: fc.constant(files),
     makefiles: indices,
     kconfig: indices,
@@ -16,6 +16,7 @@ const records: fc.Arbitrary<BuildRecord> = fc.uniqueArray(word, { maxLength: 30 
     includePlaces: fc.array(fc.string({ maxLength: 9 }), { maxLength: 5 }),
     includeNames: fc.array(word, { maxLength: 5 }),
     absent: fc.array(word, { maxLength: 5 }),
+    symbols: fc.array(fc.string()),
     config: fc.constant('0'.repeat(64)),
     seconds: fc.double({ min: 0, max: 1e6, noNaN: true }).map((seconds) => seconds + 0),
     compiled: fc.nat(),

@@ -10,7 +10,7 @@ const index = z.number().int().nonnegative();
 const path = z.string().min(1);
 
 const schema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   /**
    * Every file of the commit's tree that the build read, relative to the repository, sorted by code unit: sources,
    * headers, Kconfig, makefiles, scripts, DTS. It errs on the side of too many: a file that is not here was not read.
@@ -34,6 +34,8 @@ const schema = z.object({
   includeNames: z.array(path),
   /** Paths that were looked for beside these and are not there: a new file of that path counts as consumed. */
   absent: z.array(path),
+  /** Config symbols, without `CONFIG_`, that are on in that `.config` or were asked for. */
+  symbols: z.array(z.string()),
   /** SHA-256 of the `.config` that was built. */
   config: z.string().regex(/^[0-9a-f]{64}$/),
   /** What this build took: wall-clock seconds of make, and objects that it compiled (of a warm tree not all). */

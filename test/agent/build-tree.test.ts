@@ -56,7 +56,7 @@ async function build(tree: BuildTree, name: string, more: Partial<Workbench> = {
     const logPath = join(directory, 'log');
     return buildKernel({ bench, target: arch.target, jobs: 2, logPath, signal, onProgress: () => undefined });
   }, signal);
-  if (outcome.kind === 'built') await tree.record(1, began, signal);
+  if (outcome.kind === 'built') await tree.record({ seconds: 1, began, asked: [] }, signal);
   const image = await digestOfFile(join(tree.directory, arch.image)).catch(() => undefined);
   return { outcome, image: image?.digest };
 }
@@ -79,7 +79,7 @@ describe('a build tree', () => {
   it('says what was read, and not what was not', async () => {
     const tree = await openTree('plain');
     await build(tree, 'value');
-    const { files, makefiles } = await tree.record(1, Date.now(), signal);
+    const { files, makefiles } = await tree.record({ seconds: 1, began: Date.now(), asked: [] }, signal);
     expect(files).toEqual(
       expect.arrayContaining(['kernel/sysctl.c', 'include/kernel.h', 'Kconfig', 'Makefile']),
     );

@@ -7,7 +7,7 @@ import { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import type { Worktree } from '../source/worktree.js';
 import { forgetReads, readsSince, type Reads } from './access-times.js';
-import { recordBuild } from './consumed.js';
+import { recordBuild, type FinishedBuild } from './consumed.js';
 import { filesOutOfMakesSight, objectsToCompile } from './rebuilt.js';
 
 const paths = z.array(z.string());
@@ -117,10 +117,13 @@ export class BuildTree {
   }
 
   /** What the build that just succeeded consumed. */
-  async record(seconds: number, began: number, signal: AbortSignal): Promise<BuildRecord> {
+  async record(
+    build: Pick<FinishedBuild, 'seconds' | 'began' | 'asked'>,
+    signal: AbortSignal,
+  ): Promise<BuildRecord> {
     const tracked = new Set(await this.#tracked(signal));
     const { reads } = this.#state!;
-    const record = await recordBuild({ tree: this.directory, seconds, began, reads, tracked }, signal);
+    const record = await recordBuild({ ...build, tree: this.directory, reads, tracked }, signal);
     await writeFile(`${this.directory}.record`, await encodeBuildRecord(record));
     this.#record = record;
     return record;

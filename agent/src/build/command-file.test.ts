@@ -36,7 +36,7 @@ describe('a .cmd file of kbuild', () => {
 
 describe('what a change rebuilds', () => {
   const record = {
-    version: 1 as const,
+    version: 2 as const,
     files: ['a.c', 'b.c', 'h.h', 'tool.sh'],
     makefiles: [],
     kconfig: [],
@@ -49,6 +49,7 @@ describe('what a change rebuilds', () => {
     includePlaces: ['include', ''],
     includeNames: ['linux/x.h'],
     absent: ['sub/near.h'],
+    symbols: [],
     config: '0'.repeat(64),
     seconds: 1,
     compiled: 2,

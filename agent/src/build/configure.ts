@@ -34,10 +34,11 @@ export class UnconfigurableError extends KbisectError {
  * Makes the tree's `.config`, the kernel's own way: the settings are merged, `olddefconfig` (or `allnoconfig`) makes
  * them consistent, and each symbol that a fragment asked for is looked up in the result. Symbols of the minimal profile
  * that this kernel does not have are let go, as kernels of many years are built with it.
+ * @returns the symbols that were asked for, whether this kernel has them or not
  * @throws KbisectError `invalid-argument` naming the requested symbols that did not survive;
  *   UnconfigurableError when the tree's Kconfig does not work
  */
-export async function configure(request: ConfigRequest): Promise<void> {
+export async function configure(request: ConfigRequest): Promise<string[]> {
   const { bench, base, profile, fragments, signal } = request;
   const path = join(bench.tree, '.config');
   const before = await keptTimes(path);
@@ -46,7 +47,8 @@ export async function configure(request: ConfigRequest): Promise<void> {
   const input = join(bench.tree, '.config.kbisect');
   const bottom = base ?? (await readFile(MINIMAL_PROFILE, 'utf8'));
   const layers = [parseConfig(bottom), parseConfig(profile ?? ''), asked];
-  await writeFile(input, formatConfig(withFixedKey(mergeSettings(layers))));
+  const settings = withFixedKey(mergeSettings(layers));
+  await writeFile(input, formatConfig(settings));
   await bringKey(bench.tree);
   if (base !== undefined) await rename(input, path);
   const target = base === undefined ? [`KCONFIG_ALLCONFIG=${input}`, 'allnoconfig'] : ['olddefconfig'];
@@ -71,6 +73,7 @@ export async function configure(request: ConfigRequest): Promise<void> {
       `${files}: cannot be set in this kernel: ${list}; look for what it depends on`,
     );
   }
+  return settings.flatMap(({ symbol, value }) => (value === 'n' ? [] : [symbol]));
 }
 
 /** A key for modules of our own: kbuild would draw one at random, and its certificate is in the image. */

@@ -5,6 +5,7 @@ import { digestOfFile } from '@kbisect/shared/digest';
 import { runText } from '@kbisect/shared/process';
 import type { Reads } from './access-times.js';
 import { parseCommandFile, type CommandFile } from './command-file.js';
+import { parseConfig } from './symbols.js';
 
 /** A build that is over, and what is known of its reading. */
 export interface FinishedBuild {
@@ -16,6 +17,8 @@ export interface FinishedBuild {
   readonly reads: Reads;
   /** The files of the commit. */
   readonly tracked: ReadonlySet<string>;
+  /** Config symbols that were asked for. */
+  readonly asked: readonly string[];
 }
 
 const C = /\.[chS]$|\.lds$|\.dtsi?$/;
@@ -41,7 +44,7 @@ export async function recordBuild(build: FinishedBuild, signal: AbortSignal): Pr
     consumed.flatMap((path, place) => (wanted(path) ? [place] : []));
   const includeNames = await includedNames(tree, consumed);
   return {
-    version: 1,
+    version: 2,
     files: consumed,
     makefiles: indices(isMakefile),
     kconfig: indices(isKconfig),
@@ -51,6 +54,7 @@ export async function recordBuild(build: FinishedBuild, signal: AbortSignal): Pr
     includePlaces: [...new Set(files.flatMap((file) => file.includePlaces))].sort(),
     includeNames: [...includeNames.names].sort(),
     absent: [...includeNames.beside].filter((path) => !tracked.has(path)).sort(),
+    symbols: (await symbolsOf(build)).sort(),
     config: (await digestOfFile(join(tree, '.config'))).digest,
     seconds: build.seconds,
     compiled,
@@ -104,6 +108,13 @@ async function includedNames(
     }
   }
   return { names, beside };
+}
+
+/** Symbols that are on or were asked for, without their prefix. */
+async function symbolsOf({ tree, asked }: FinishedBuild): Promise<string[]> {
+  const settings = parseConfig(await readFile(join(tree, '.config'), 'utf8'));
+  const on = settings.flatMap(({ symbol, value }) => (value === 'n' ? [] : [symbol]));
+  return [...new Set([...on, ...asked])].map((symbol) => symbol.replace(/^CONFIG_/, ''));
 }
 
 function isMakefile(path: string): boolean {

@@ -70,10 +70,11 @@ export async function buildImage(
   }
   const bench = { ...order.bench, tree: tree.directory };
   let [began, seconds] = [0, 0];
+  let asked: string[] = [];
   const built = await tree.build(async (): Promise<Built> => {
     report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
     try {
-      await configure({ ...order, bench, signal });
+      asked = await configure({ ...order, bench, signal });
     } catch (error) {
       if (error instanceof UnconfigurableError) return failed(error.message, error.log);
       throw error;
@@ -107,6 +108,6 @@ export async function buildImage(
   }, signal);
   if (built.kind !== 'image' || !order.readsShow) return built;
   const record = join(directory, 'record');
-  await writeFile(record, await encodeBuildRecord(await tree.record(seconds, began, signal)));
+  await writeFile(record, await encodeBuildRecord(await tree.record({ seconds, began, asked }, signal)));
   return { ...built, record };
 }

@@ -64,6 +64,7 @@ interface Read {
   readonly makefiles?: readonly string[];
   readonly kconfig?: readonly string[];
   readonly absent?: string[];
+  readonly symbols?: string[];
   readonly directories?: string[];
   readonly includes?: { readonly places: string[]; readonly names: string[] };
   /** The sources that each object is made of. */
@@ -76,6 +77,7 @@ function record(read: Read): BuildRecord {
     makefiles = [],
     kconfig = [],
     absent = [],
+    symbols = [],
     directories = [],
     includes,
     objects = {},
@@ -83,7 +85,7 @@ function record(read: Read): BuildRecord {
   const files = [...new Set([...sources, ...makefiles, ...kconfig])];
   const places = (paths: readonly string[]) => paths.map((path) => files.indexOf(path)).sort((a, b) => a - b);
   return {
-    version: 1,
+    version: 2,
     files,
     makefiles: places(makefiles),
     kconfig: places(kconfig),
@@ -93,6 +95,7 @@ function record(read: Read): BuildRecord {
     includePlaces: includes?.places ?? [],
     includeNames: includes?.names ?? [],
     absent,
+    symbols,
     config: 'c'.repeat(64),
     seconds: 1,
     compiled: 1,
@@ -123,11 +126,13 @@ async function classesOf(
 ): Promise<string[][]> {
   const [first] = ids.keys();
   const range = await changesOf(first!, [...ids.keys()].at(-1)!);
-  const relevance = consumedBy(records).relevance(range.changes, range.mentions, new Set());
+  const consumed = consumedBy(records);
+  const relevance = consumed.relevance(range.changes, range.mentions, new Set());
+  const canonical = range.transitions.given(consumed.symbols);
   const known = Object.entries(configs).map(
     ([name, config]) => [range.changes.nodeOf(ids.get(name)!)!, config] as const,
   );
-  return named(collapse(range.changes, relevance, new Map(known)), range);
+  return named(collapse(range.changes, relevance, new Map(known), canonical), range);
 }
 
 const base = { 'a.c': '0', 'b.c': '0', README: '0', Kconfig: '0', 'drivers/Makefile': '0', 'x.h': '0' };
@@ -222,6 +227,80 @@ describe('the commits of a range that give one image', () => {
   });
 });
 
+describe('a change that concerns only what cannot be on', () => {
+  const kconfig = (entries: string) => `menu "Things"\n\n${entries}\nendmenu\n`;
+  const entry = (name: string, ...lines: string[]) =>
+    `config ${name}\n\tbool "${name}"\n${lines.map((line) => `\t${line}\n`).join('')}`;
+
+  async function classesOfKconfigs(...versions: string[]): Promise<string[][]> {
+    await write(
+      versions.map((text, version) => ({ name: `v${version}`, files: { ...base, Kconfig: kconfig(text) } })),
+    );
+    const records = [record({ sources: ['a.c'], kconfig: ['Kconfig'], symbols: ['ON'] })];
+    return classesOf(records);
+  }
+
+  it('decides nothing: a driver that nobody wants comes, goes, or needs something else', async () => {
+    const on = entry('ON');
+    expect(
+      await classesOfKconfigs(
+        on,
+        on + entry('OFF', 'depends on ON', 'help', '  default y'),
+        on + entry('OFF', 'depends on BROKEN', 'select ON'),
+        on,
+      ),
+    ).toEqual([['v0', 'v1', 'v2', 'v3']]);
+  });
+
+  it('decides nothing behind a condition that is off, whatever it is', async () => {
+    const on = entry('ON');
+    const choice = `choice\n\tprompt "which"\n${entry('ONE')}${entry('OTHER')}endchoice\n`;
+    expect(
+      await classesOfKconfigs(
+        `${on}if OFF\n${entry('ONE', 'default y')}endif\n`,
+        `${on}if OFF\n${choice}endif\n`,
+        `${on}if OFF\n${choice}source "b/Kconfig"\nendif\n${entry('MORE', 'depends on ON && OFF', 'default y')}`,
+      ),
+    ).toEqual([['v0', 'v1', 'v2']]);
+  });
+
+  it.each([
+    ['behind a condition that is on', `if ON\n${entry('ONE', 'default y')}endif\n${entry('ON')}`],
+    ['the entry of what is on', entry('ON', 'depends on OFF')],
+    ['an entry that is on by itself', entry('ON') + entry('OFF', 'default ON')],
+    ['one that another entry turns on', entry('ON', 'select OFF') + entry('OFF')],
+    ['a condition around an entry', `if OFF\n${entry('ON')}endif\n`],
+    ['what is read besides', `${entry('ON')}source "b/Kconfig"\n`],
+    ['an alternative of a choice', `choice\n\tprompt "which"\n${entry('OFF')}endchoice\n${entry('ON')}`],
+  ])('is more than that when it is %s', async (_what, text) => {
+    expect(await classesOfKconfigs(entry('ON'), text)).toEqual([['v0'], ['v1']]);
+  });
+
+  it('counts where another file forces the new symbol', async () => {
+    const forced = { 'b/Kconfig': entry('OTHER', 'default y', 'imply OFF') };
+    await write([
+      { name: 'old', files: { ...base, ...forced, Kconfig: entry('ON') } },
+      { name: 'new', files: { Kconfig: entry('ON') + entry('OFF') } },
+    ]);
+    const records = [record({ sources: ['a.c'], kconfig: ['Kconfig', 'b/Kconfig'], symbols: ['ON'] })];
+    expect(await classesOf(records)).toEqual([['old'], ['new']]);
+  });
+
+  it('is also a line of a makefile that adds to a list of something that is off', async () => {
+    const makefile = (...lines: string[]) => ({ 'drivers/Makefile': `${lines.join('\n')}\n` });
+    const on = 'obj-$(CONFIG_ON) += on.o';
+    await write([
+      { name: 'old', files: { ...base, ...makefile(on) } },
+      { name: 'off', files: makefile('obj-$(CONFIG_OFF) += off/', on) },
+      { name: 'more', files: makefile('obj-$(CONFIG_OFF) += off/ \\', '  more/', on) },
+      { name: 'flags', files: makefile(on, 'ccflags-y += -DX') },
+      { name: 'moved', files: makefile(on, 'obj-$(CONFIG_ON) += also.o', 'obj-$(CONFIG_OFF) += off/') },
+    ]);
+    const records = [record({ makefiles: ['drivers/Makefile'], symbols: ['ON'] })];
+    expect(await classesOf(records)).toEqual([['old', 'off', 'more'], ['flags'], ['moved']]);
+  });
+});
+
 describe('what a build compiles, from the dependencies and the diffs', () => {
   it('is every object of which a file differs between the tree and the commit, each once', async () => {
     await write([
@@ -235,7 +314,11 @@ describe('what a build compiles, from the dependencies and the diffs', () => {
     const objects = { 'a.o': ['a.c', 'x.h'], 'b.o': ['b.c', 'x.h'], 'c.o': [] };
     const consumed = consumedBy([record({ sources, objects })]);
     const relevance = consumed.relevance(range.changes, range.mentions, new Set());
-    const rebuilds = new Rebuilds(range.changes, collapse(range.changes, relevance, new Map()), consumed);
+    const rebuilds = new Rebuilds(
+      range.changes,
+      collapse(range.changes, relevance, new Map(), (_path, content) => content),
+      consumed,
+    );
     const objectsOf = (from: string, to: string) =>
       rebuilds.objects(range.changes.nodeOf(ids.get(from)!), range.changes.nodeOf(ids.get(to)!)!);
     expect(objectsOf('old', 'header')).toBe(2);

@@ -1,6 +1,7 @@
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Changes, Node } from './changes.js';
 import { CONFIGURATION, IMAGE } from './consumed.js';
+import type { Canonical } from './transitions.js';
 
 /** Nodes of a range parted into classes: those of one class give one image. */
 export interface Classes {
@@ -17,14 +18,16 @@ export interface Classes {
  *
  * Where only files differ that decide the configuration, the image differs only if the configuration does.
  * @param configs digests of the configurations that builds have had, by node
+ * @param canonical tells contents that decide the same; default: each counts
  */
 export function collapse(
   changes: Changes,
   relevance: Uint8Array,
   configs: ReadonlyMap<Node, string>,
+  canonical: Canonical = (_path, content) => content,
 ): Classes {
-  const images = stateOf(changes, (path) => (relevance[path]! & IMAGE) !== 0);
-  const configurations = stateOf(changes, (path) => (relevance[path]! & CONFIGURATION) !== 0);
+  const images = stateOf(changes, (path) => (relevance[path]! & IMAGE) !== 0, canonical);
+  const configurations = stateOf(changes, (path) => (relevance[path]! & CONFIGURATION) !== 0, canonical);
   const known = new Map<string, string>();
   for (const [node, config] of configs) known.set(configurations(node), config);
 
@@ -54,13 +57,18 @@ function numberIn(numbers: Map<string, number>, key: string): number {
 }
 
 /** Gives each node's state over the chosen files, as a key that equal states share. */
-function stateOf(changes: Changes, counts: (path: number) => boolean): (node: Node) => string {
+function stateOf(
+  changes: Changes,
+  counts: (path: number) => boolean,
+  canonical: Canonical,
+): (node: Node) => string {
   const [high, low] = [new Int32Array(changes.size), new Int32Array(changes.size)];
   for (const node of changes.inOrder()) {
     const base = changes.bases[node]!;
     let [h, l] = [high[base]!, low[base]!];
-    changes.forEach(node, (path, before, after) => {
+    changes.forEach(node, (path, contentBefore, contentAfter) => {
       if (!counts(path)) return;
+      const [before, after] = [canonical(path, contentBefore), canonical(path, contentAfter)];
       h ^= hash(path, before, 1) ^ hash(path, after, 1);
       l ^= hash(path, before, 2) ^ hash(path, after, 2);
     });

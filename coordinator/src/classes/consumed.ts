@@ -12,6 +12,8 @@ export class Consumed {
   readonly objects = new Map<string, number>();
   /** For each path, the objects that were made of it. */
   readonly objectsOf = new Map<string, Set<number>>();
+  /** Config symbols that are on in a build, or were asked for. */
+  readonly symbols = new Set<string>();
   /** Objects of the largest build. */
   total = 0;
   readonly #read = new Set<string>();
@@ -35,6 +37,7 @@ export class Consumed {
       if (!kconfig!.has(index)) this.#read.add(path);
       if (kconfig!.has(index) || makefiles!.has(index) || tools!.has(index)) this.#configuring.add(path);
     });
+    for (const symbol of record.symbols) this.symbols.add(symbol);
     for (const path of record.absent) this.#absent.add(path);
     for (const place of record.includePlaces) this.#includePlaces.add(place);
     for (const name of record.includeNames) this.#includeNames.add(name);

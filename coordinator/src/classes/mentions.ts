@@ -95,19 +95,26 @@ export class MentionsParser {
     );
   }
 
-  /** What a line of a makefile brings in, below the makefile's own directory. */
+  /**
+   * What a line of a makefile brings in. What it names is looked for where make would: beside the makefile and at the
+   * top; behind a variable that is neither, anywhere below the makefile.
+   */
   #made(text: string): number[] {
     if (text.includes('$(CONFIG_')) return [];
     const directory = posix.dirname(this.#file);
     const below = (number: number) => directory === '.' || this.names[number]!.startsWith(`${directory}/`);
-    return words(text).flatMap((word) => {
-      if (!word.endsWith('/')) {
-        const base = posix.basename(word);
-        const found = base.endsWith('.o') ? this.#byStem.get(stemOf(base)) : this.#byName.get(base);
-        return (found ?? []).filter(below);
+    return words(
+      text.replaceAll(/\$[({](srctree|objtree)[)}]\//g, '').replaceAll(/\$[({](src|obj)[)}]\//g, './'),
+    ).flatMap((word) => {
+      if (word.endsWith('/')) {
+        const prefix = posix.join(directory, word);
+        return [...this.names.keys()].filter((number) => this.names[number]!.startsWith(prefix));
       }
-      const prefix = posix.join(directory, word);
-      return [...this.names.keys()].filter((number) => this.names[number]!.startsWith(prefix));
+      const base = posix.basename(word);
+      const found = (base.endsWith('.o') ? this.#byStem.get(stemOf(base)) : this.#byName.get(base)) ?? [];
+      if (word.startsWith('/')) return found.filter(below);
+      const places = [posix.dirname(word), posix.dirname(posix.join(directory, word))];
+      return found.filter((number) => places.includes(posix.dirname(this.names[number]!)));
     });
   }
 }

@@ -6,11 +6,13 @@ import { collapse, groupsOf, type Classes } from './collapse.js';
 import type { KnownBuild, KnownBuilds } from './known-builds.js';
 import type { Mentions } from './mentions.js';
 import { Rebuilds } from './rebuilds.js';
+import type { Canonical, Transitions } from './transitions.js';
 
-/** What a range changes, commit by commit, and what its added lines mention. */
+/** What a range changes, commit by commit, what its added lines mention, and which changes may change nothing. */
 export interface RangeChanges {
   readonly changes: Changes;
   readonly mentions: Mentions;
+  readonly transitions: Transitions;
 }
 
 /** Two commits whose images were predicted to be equal, and are not. */
@@ -74,17 +76,21 @@ export class Prediction {
     if (typeof this.#range === 'string' || this.#learned === this.builds.version) return false;
     this.#learned = this.builds.version;
     if (this.builds.consumed.isEmpty) return false;
-    const { changes, mentions } = this.#range;
+    const { changes, mentions, transitions } = this.#range;
     const configs = new Map<Node, string>();
     for (const commit of this.builds.commits) {
       const node = changes.nodeOf(commit);
       const config = this.builds.configOf(commit);
       if (node !== undefined && config !== undefined) configs.set(node, config);
     }
-    const relevance = this.builds.consumed.relevance(changes, mentions, this.#suspects(changes));
+    const { consumed } = this.builds;
+    const suspects = this.#suspects(changes);
+    const relevance = consumed.relevance(changes, mentions, suspects);
+    const calm = transitions.given(consumed.symbols);
+    const canonical: Canonical = (path, content) => (suspects.has(path) ? content : calm(path, content));
     const before = this.#classes;
-    this.#classes = collapse(changes, relevance, configs);
-    this.#rebuilds = new Rebuilds(changes, this.#classes, this.builds.consumed);
+    this.#classes = collapse(changes, relevance, configs, canonical);
+    this.#rebuilds = new Rebuilds(changes, this.#classes, consumed);
     this.#known = { classes: new Set(), sources: new Set() };
     for (const commit of this.builds.commits) {
       const node = changes.nodeOf(commit);

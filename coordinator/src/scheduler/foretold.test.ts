@@ -7,6 +7,8 @@ import type { CommitId } from '@kbisect/shared/ids';
 import { ChangesParser } from '../classes/changes.js';
 import { MentionsParser } from '../classes/mentions.js';
 import type { RangeChanges } from '../classes/prediction.js';
+import { Switches } from '../classes/switches.js';
+import { Transitions } from '../classes/transitions.js';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec } from './rig.js';
 
 const CONSUMED = 'kernel/a.c';
@@ -27,11 +29,12 @@ function history(paths: readonly string[]): RangeChanges {
     parser.push(Buffer.from(`${commit(index + 1)}\0${entry}`));
   });
   const changes = parser.end();
-  return { changes, mentions: new MentionsParser(changes.names).end() };
+  const mentions = new MentionsParser(changes.names).end();
+  return { changes, mentions, transitions: new Transitions([], new Switches()) };
 }
 
 const record: BuildRecord = {
-  version: 1,
+  version: 2,
   files: [CONSUMED],
   makefiles: [],
   kconfig: [],
@@ -41,6 +44,7 @@ const record: BuildRecord = {
   includePlaces: [],
   includeNames: [],
   absent: [],
+  symbols: [],
   config: 'c'.repeat(64),
   seconds: 100,
   compiled: 1,
