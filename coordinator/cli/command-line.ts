@@ -11,6 +11,7 @@ import {
 } from './arguments.js';
 import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
+import type { ConfigCheckOptions } from './config-check.js';
 import { ExitStatus } from './exit-status.js';
 import { addRangeOptions } from './range-options.js';
 
@@ -255,6 +256,28 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     .action(async (digest: string, options: { remove?: boolean }) => {
       await (await import('./cache.js')).cachePin(farm(), digest, options);
       done();
+    });
+
+  const config = program.command('config').description('Look after kernel configurations.');
+  addRangeOptions(
+    config
+      .command('check')
+      .description('Tell which requested symbols survive at the ends of a range, and why the others do not.')
+      .addHelpText(
+        'after',
+        '\nExample:\n  $ kbisect config check --repo ~/linux --good v6.6 --bad v6.7 --config-fragment scsi.config',
+      )
+      .copyInheritedSettings(program)
+      .requiredOption('--repo <path>', 'a local repository'),
+  )
+    .option('--config <file>', 'the base .config (default: the smallest that boots)')
+    .option('--config-fragment <file...>', 'on top of the base, in order')
+    .option('--profile <name...>', 'ready-made configs under the fragments: scsi, net, kasan')
+    .option('--toolchain <rule>', 'a compiler (gcc-12, clang-14) or a range of versions (gcc>=11,<13)')
+    .option('--arch <arch>', 'architecture', 'x86_64')
+    .addOption(json())
+    .action(async (options: ConfigCheckOptions) => {
+      end(await (await import('./config-check.js')).configCheck(options));
     });
 
   command('doctor', 'List the programs that this machine lacks, and the packages that have them.', 'doctor')

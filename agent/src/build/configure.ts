@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { KbisectError, systemCode } from '@kbisect/shared/errors';
 import { commandFailed, run } from '@kbisect/shared/process';
 import { makeCommand, type Workbench } from './make.js';
-import { formatConfig, lostSettings, mergeSettings, parseConfig, type Setting } from './symbols.js';
+import {
+  formatConfig,
+  lostSettings,
+  mergeSettings,
+  parseConfig,
+  type Lost,
+  type Setting,
+} from './symbols.js';
 
 /** The project's own fragment: what a serial-console initramfs boot needs. */
 export const MINIMAL_PROFILE = new URL('../../profiles/minimal.config', import.meta.url);
@@ -30,15 +37,42 @@ export class UnconfigurableError extends KbisectError {
   }
 }
 
+/** What was asked of a configuration, and what came of it. */
+export interface Configured {
+  /** All symbols that were asked for, whether this kernel has them or not. */
+  readonly asked: readonly string[];
+  readonly result: readonly Setting[];
+  /** Settings of the fragments that did not survive. */
+  readonly lost: readonly Lost[];
+}
+
+/**
+ * Makes the tree's `.config`, and insists on what the fragments ask for.
+ * @throws KbisectError `invalid-argument` naming the requested symbols that did not survive; and as `makeConfig`
+ */
+export async function configure(request: ConfigRequest): Promise<Configured> {
+  const configured = await makeConfig(request);
+  const { lost } = configured;
+  if (lost.length > 0) {
+    const list = lost
+      .map(({ symbol, asked, became }) => `${symbol} (asked ${asked}, became ${became})`)
+      .join(', ');
+    const files = request.fragments.map(({ name }) => name).join(', ');
+    throw new KbisectError(
+      'invalid-argument',
+      `${files}: cannot be set in this kernel: ${list}; kbisect config check tells what they depend on`,
+    );
+  }
+  return configured;
+}
+
 /**
  * Makes the tree's `.config`, the kernel's own way: the settings are merged, `olddefconfig` (or `allnoconfig`) makes
  * them consistent, and each symbol that a fragment asked for is looked up in the result. Symbols of the minimal profile
  * that this kernel does not have are let go, as kernels of many years are built with it.
- * @returns the symbols that were asked for, whether this kernel has them or not
- * @throws KbisectError `invalid-argument` naming the requested symbols that did not survive;
- *   UnconfigurableError when the tree's Kconfig does not work
+ * @throws UnconfigurableError when the tree's Kconfig does not work
  */
-export async function configure(request: ConfigRequest): Promise<string[]> {
+export async function makeConfig(request: ConfigRequest): Promise<Configured> {
   const { bench, base, profile, fragments, signal } = request;
   const path = join(bench.tree, '.config');
   const before = await keptTimes(path);
@@ -62,18 +96,12 @@ export async function configure(request: ConfigRequest): Promise<string[]> {
   const after = await readFile(path, 'utf8');
   // What is the same is not new, or make would look at every object.
   if (after === before?.text) await utimes(path, before.atime, before.mtime);
-  const lost = lostSettings(asked, parseConfig(after));
-  if (lost.length > 0) {
-    const list = lost
-      .map(({ symbol, asked, became }) => `${symbol} (asked ${asked}, became ${became})`)
-      .join(', ');
-    const files = fragments.map(({ name }) => name).join(', ');
-    throw new KbisectError(
-      'invalid-argument',
-      `${files}: cannot be set in this kernel: ${list}; look for what it depends on`,
-    );
-  }
-  return settings.flatMap(({ symbol, value }) => (value === 'n' ? [] : [symbol]));
+  const result = parseConfig(after);
+  return {
+    asked: settings.flatMap(({ symbol, value }) => (value === 'n' ? [] : [symbol])),
+    result,
+    lost: lostSettings(asked, result),
+  };
 }
 
 /** A key for modules of our own: kbuild would draw one at random, and its certificate is in the image. */

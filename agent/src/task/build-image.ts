@@ -70,11 +70,11 @@ export async function buildImage(
   }
   const bench = { ...order.bench, tree: tree.directory };
   let [began, seconds] = [0, 0];
-  let asked: string[] = [];
+  let asked: readonly string[] = [];
   const built = await tree.build(async (): Promise<Built> => {
     report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
     try {
-      asked = await configure({ ...order, bench, signal });
+      ({ asked } = await configure({ ...order, bench, signal }));
     } catch (error) {
       if (error instanceof UnconfigurableError) return failed(error.message, error.log);
       throw error;

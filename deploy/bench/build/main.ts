@@ -20,6 +20,7 @@ type Part = (typeof PARTS)[number] | (typeof RANGE_PARTS)[number];
 
 const directory = process.env['KBISECT_BENCH_DIR'] ?? join(clone, '.kbisect/bench-build');
 const sources = join(clone, 'deploy/bench/build');
+const scsi = join(clone, 'agent/profiles/scsi.config');
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 async function debian(): Promise<Question> {
@@ -28,7 +29,7 @@ async function debian(): Promise<Question> {
     repository: git.directory,
     good: 'upstream',
     bad: 'debian',
-    fragment: join(sources, 'scsi.config'),
+    fragment: scsi,
     reproducer: join(clone, 'deploy/demo/protected_symlinks.c'),
   };
 }
@@ -36,7 +37,7 @@ async function debian(): Promise<Question> {
 function range(): Question | undefined {
   const [repository, good, bad, reproducer] = (process.env['KBISECT_BENCH_RANGE'] ?? '').split(' ');
   if (!repository || !good || !bad || !reproducer) return undefined;
-  return { repository, good, bad, reproducer, fragment: join(sources, 'scsi.config') };
+  return { repository, good, bad, reproducer, fragment: scsi };
 }
 
 async function measure(part: Part): Promise<Results> {
