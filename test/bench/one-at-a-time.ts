@@ -1,6 +1,7 @@
 /**
  * The search that git_bayesect makes on straight history, after its description: both failure rates have Jeffreys
  * priors that are integrated out (Beta-Bernoulli), and the commit is tested whose outcome leaves the least entropy.
+ * The old end, too, may be the culprit: all commits behave alike then.
  */
 export class OneAtATime {
   readonly #failsFrom: Float64Array; // trials of this commit and newer ones
@@ -9,14 +10,13 @@ export class OneAtATime {
   #passes = 0;
   readonly posterior: Float64Array;
 
-  /** @param size commits, oldest first; the old end, which is not the culprit, is the one before the first */
+  /** @param size commits, oldest first, of which the first is the old end */
   constructor(readonly size: number) {
     this.#failsFrom = new Float64Array(size);
     this.#passesFrom = new Float64Array(size);
     this.posterior = new Float64Array(size).fill(1 / size);
   }
 
-  /** @param commit its place, -1 for the old end */
   observe(commit: number, failed: boolean): void {
     if (failed) this.#fails++;
     else this.#passes++;
@@ -54,7 +54,7 @@ export class OneAtATime {
       pass.add(this.posterior[culprit]! * (1 - onOld));
     }
     let best = -1;
-    let least = fail.entropy + pass.entropy;
+    let least = Infinity;
     for (let commit = 0; commit < this.size; commit++) {
       const { onNew, onOld } = this.#rates(commit);
       const weight = this.posterior[commit]!;

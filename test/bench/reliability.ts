@@ -1,30 +1,35 @@
+import { mean } from '@kbisect/coordinator/sim/summary';
 import { readGraph } from '@kbisect/coordinator/git-range';
 import { kernelRange } from './kernel-range.js';
 import { drawCulprits, say, simulate } from './simulated.js';
 
 // npm run bench:reliability [-- jobs]: how often answers are right that are given at each confidence.
 
+const FALSE_ALARMS = [0, 0.1] as const;
 const LEVELS = [0.8, 0.9, 0.95, 0.99] as const;
 
 const jobs = Number(process.argv[2] ?? 2000);
+const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
 const range = await kernelRange();
 try {
-  const newest = await range.git.resolveCommit(`${range.release.new}~30`);
-  const graph = await readGraph(range.git, { ...range.release, olds: [newest] });
-  say(`${jobs} jobs of ${graph.size} commits, bad seen in half of the boots, one good boot in ten failing`);
+  const oldest = await range.git.resolveCommit(`${range.release.new}~30`);
+  const graph = await readGraph(range.git, { ...range.release, olds: [oldest] });
+  say(`${jobs} jobs of ${graph.size} commits at each confidence, bad seen in half of the boots`);
   const culprits = drawCulprits(graph, jobs);
-  process.stdout.write('| asked for | jobs | said, mean | right |\n| --- | --- | --- | --- |\n');
-  LEVELS.forEach((confidence, level) => {
-    const its = culprits.filter((_, number) => number % LEVELS.length === level);
-    const done = simulate(graph, its, { miss: 0.5, falseAlarm: 0.1 }, { noise: { confidence } });
-    const said = done.reduce(
-      (sum, { conclusion }) => sum + ('confidence' in conclusion ? conclusion.confidence : 0),
-      0,
-    );
-    const right = done.filter((job) => job.correct).length;
-    const share = (value: number) => `${((100 * value) / done.length).toFixed(1)} %`;
-    process.stdout.write(`| ${100 * confidence} % | ${done.length} | ${share(said)} | ${share(right)} |\n`);
-  });
+  process.stdout.write('| good boots that fail | asked for | said, mean | right | boots |\n');
+  process.stdout.write('| --- | --- | --- | --- | --- |\n');
+  for (const falseAlarm of FALSE_ALARMS) {
+    for (const confidence of LEVELS) {
+      const done = simulate(graph, culprits, { miss: 0.5, falseAlarm }, { noise: { confidence } });
+      const said = mean(
+        done.map(({ conclusion }) => ('confidence' in conclusion ? conclusion.confidence : 0)),
+      );
+      const right = mean(done.map(({ correct }) => Number(correct)));
+      const boots = mean(done.map(({ tests }) => tests)).toFixed(1);
+      const cells = [percent(falseAlarm), percent(confidence), percent(said), percent(right), boots];
+      process.stdout.write(`| ${cells.join(' | ')} |\n`);
+    }
+  }
 } finally {
   await range.remove();
 }

@@ -61,13 +61,14 @@ export function straightNoise(size: number, count: number): Figure[] {
 }
 
 function oneAtATime(size: number, culprit: number, falseAlarm: number, seed: number) {
-  const search = new OneAtATime(size);
+  const search = new OneAtATime(size + 1);
+  const first = culprit + 1; // its place after the old end
   const random = seededRandom(seed);
   let tests = 0;
   while (search.best.confidence < 0.95) {
     const commit = search.choose();
-    search.observe(commit, random() < (commit >= culprit ? 0.5 : falseAlarm));
+    search.observe(commit, random() < (commit >= first ? 0.5 : falseAlarm));
     tests++;
   }
-  return { tests, correct: search.best.culprit === culprit };
+  return { tests, correct: search.best.culprit === first };
 }

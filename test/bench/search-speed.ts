@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from 'node:os';
 import { readGraph } from '@kbisect/coordinator/git-range';
 import type { CommitGraph } from '@kbisect/coordinator/search/graph';
 import { Search } from '@kbisect/coordinator/search/search';
@@ -6,7 +7,8 @@ import type { Figure } from './figures.js';
 import type { KernelRange } from './kernel-range.js';
 import { say } from './simulated.js';
 
-const REPEATS = 5;
+/** Searches of which the median is taken: what else the machine does meets only some of them. */
+const REPEATS = { large: 3, small: 15 };
 
 /** Loading and choosing, against git's own time for the same in the same run. */
 export async function searchSpeed({ git, all, release }: KernelRange): Promise<Figure[]> {
@@ -17,8 +19,9 @@ export async function searchSpeed({ git, all, release }: KernelRange): Promise<F
   const load = await fastest(async () => (graph = await readGraph(git, all)));
   const memory = process.resourceUsage().maxRSS / 1024;
   say(`loading ${graph!.size} commits takes ${seconds(load)}, git rev-list ${seconds(list)}`);
-  const large = choiceTimes(graph!);
-  const small = choiceTimes(await readGraph(git, release));
+  const large = choiceTimes(graph!, REPEATS.large);
+  const small = choiceTimes(await readGraph(git, release), REPEATS.small);
+  say(`load average ${loadavg()[0]!.toFixed(1)} on ${availableParallelism()} cores`);
   const vars = async (ends: readonly string[]) => {
     const started = performance.now();
     await git.text(['rev-list', '--bisect-vars', ...ends]);
@@ -40,10 +43,10 @@ export async function searchSpeed({ git, all, release }: KernelRange): Promise<F
 }
 
 /** Median milliseconds of a first choice of 8 and, from its first verdict on, of taking in one and choosing anew. */
-function choiceTimes(graph: CommitGraph): { first: number; again: number } {
+function choiceTimes(graph: CommitGraph, repeats: number): { first: number; again: number } {
   const first: number[] = [];
   const again: number[] = [];
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
+  for (let repeat = 0; repeat < repeats; repeat++) {
     const search = new Search(graph, { seed: repeat });
     let started = performance.now();
     let inFlight = search.choose({ slots: 8, inFlight: [] });

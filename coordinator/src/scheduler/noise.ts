@@ -86,7 +86,8 @@ const RARELY = DEFAULT_NOISE.onOld;
  */
 export function noiseOf(proof: Proof): Partial<NoiseModel> {
   if (proof.new !== 'pass') return { onNew: UNKNOWN, onOld: RARELY };
-  return { onNew: { fails: RARELY.passes, passes: RARELY.fails }, onOld: UNKNOWN };
+  const mostly = RARELY.map(({ share, fails, passes }) => ({ share, fails: passes, passes: fails }));
+  return { onNew: mostly, onOld: UNKNOWN };
 }
 
 /** Which end a commit's trials are likelier those of, when the ends' own are taken for their rates. */

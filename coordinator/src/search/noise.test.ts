@@ -4,19 +4,35 @@ import { ancestorsOf } from './ancestry.js';
 import { BetaBernoulli } from './beta.js';
 import { OLD_END, RevListParser, type CommitGraph } from './graph.js';
 import { DEFAULT_NOISE, NoisyPosterior } from './noise.js';
+import { seededRandom } from './random.js';
 import { Search } from './search.js';
 
 describe('trials of an unknown failure rate', () => {
   it('are as likely in any order, and the next one fails as often as rates between all and none say', () => {
     fc.assert(
       fc.property(fc.nat(30), fc.nat(30), (fails, passes) => {
-        const trials = new BetaBernoulli({ fails: 1, passes: 1 });
+        const trials = new BetaBernoulli([{ share: 1, fails: 1, passes: 1 }]);
         // Of a uniform rate: fails! passes! / (fails + passes + 1)!
         let expected = -Math.log(fails + passes + 1);
         for (let i = 1; i <= fails; i++) expected += Math.log(i) - Math.log(passes + i);
         expect(trials.logLikelihood(fails, passes)).toBeCloseTo(expected, 9);
         const step = trials.logLikelihood(fails + 1, passes) - trials.logLikelihood(fails, passes);
         expect(trials.nextFails(fails, passes)).toBeCloseTo(Math.exp(step), 9);
+      }),
+    );
+  });
+
+  it('may be believed never to fail: each pass makes that likelier, and the first failure rules it out', () => {
+    const trials = new BetaBernoulli([
+      { share: 0.5, fails: 0, passes: 1 },
+      { share: 0.5, fails: 1, passes: 4 },
+    ]);
+    fc.assert(
+      fc.property(fc.nat(50), (passes) => {
+        const sometimes = 4 / (4 + passes); // what the passes are as likely as if trials fail at some rate
+        const share = sometimes / (1 + sometimes);
+        expect(trials.nextFails(0, passes)).toBeCloseTo(share / (5 + passes), 9);
+        expect(trials.nextFails(1, passes)).toBeCloseTo(2 / (6 + passes), 9);
       }),
     );
   });
@@ -42,7 +58,7 @@ describe('the posterior under noise', () => {
               onOld.logLikelihood(count(true, isOld), count(false, isOld)),
           );
         });
-        const alike = new BetaBernoulli({ fails: 1, passes: 1 });
+        const alike = new BetaBernoulli([{ share: 1, fails: 1, passes: 1 }]);
         const all = () => true;
         const flake =
           DEFAULT_NOISE.flake * 6 * Math.exp(alike.logLikelihood(count(true, all), count(false, all)));
@@ -66,6 +82,29 @@ describe('a search by trials that may err', () => {
     expect(search.conclusion()).toMatchObject({ kind: 'found', culprit: 0 });
   });
 
+  it('spends no build on a commit of which it is nearly sure, however cheap the repeats that tell nothing more', () => {
+    const graph = straight(200);
+    for (let seed = 0; seed < 6; seed++) {
+      const search = new Search(graph, { seed, noise: {} });
+      const random = seededRandom(seed);
+      const culprit = Math.floor(random() * graph.size);
+      const built = new Set<number>();
+      const attempt = (commit: number) => {
+        built.add(commit);
+        search.observe(commit, commit >= culprit && random() < 0.5 ? 'new' : 'old');
+      };
+      [OLD_END, OLD_END, OLD_END, graph.size - 1].forEach(attempt);
+      const cost = (commit: number) => (built.has(commit) ? 2 : 122);
+      for (;;) {
+        const [commit] = search.choose({ slots: 1, inFlight: [], cost });
+        if (commit === undefined) break;
+        if (!built.has(commit)) expect(search.probability(commit).new).toBeGreaterThan(0.05);
+        attempt(commit);
+      }
+      expect(search.conclusion()).toMatchObject({ kind: 'found', culprit });
+    }
+  });
+
   it('ends with what no testable commit can tell apart, as sure of it as it has to be', () => {
     const search = new Search(diamond(), { seed: 1, noise: {} });
     search.observe(3, 'skip');
@@ -77,6 +116,16 @@ describe('a search by trials that may err', () => {
     expect(search.conclusion()).toMatchObject({ kind: 'ambiguous', candidates: [3, 4] });
   });
 });
+
+/** So many commits in a row. */
+function straight(size: number): CommitGraph {
+  const id = (commit: number) => (commit + 1).toString(16).padStart(40, '0');
+  const parser = new RevListParser();
+  for (let commit = size - 1; commit >= 0; commit--) {
+    parser.push(Buffer.from(`${(commit === 0 ? [0] : [commit, commit - 1]).map(id).join(' ')}\n`));
+  }
+  return parser.end();
+}
 
 /** 0, then 1 and 2 beside each other, 3 that merges them, then 4 and 5. */
 function diamond(): CommitGraph {

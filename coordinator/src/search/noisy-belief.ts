@@ -85,7 +85,7 @@ export class NoisyBelief implements Belief {
   futile(tests: readonly CommitIndex[]): CommitIndex[] {
     if (this.conclusion().kind !== 'searching') return [...tests];
     const { weights, flake } = this.#posterior;
-    const little = (1 - this.confidence) / 10;
+    const little = this.#little;
     return tests.filter((commit) => {
       if (commit === OLD_END) return false;
       const onNew = ancestorWeight(this.graph, weights, commit);
@@ -113,8 +113,14 @@ export class NoisyBelief implements Belief {
       },
       ancestors,
       random,
+      flake < this.#little ? this.#little : 0,
     );
     return { ancestors, foresight };
+  }
+
+  /** What is less likely than this may be left out. */
+  get #little(): number {
+    return (1 - this.confidence) / 10;
   }
 
   #likeliest(): CommitIndex {

@@ -1,6 +1,6 @@
 import { ByteSums, splitCell, wholeCell, type Cell } from './cells.js';
 import { binaryEntropy, type Foresight } from './entropy.js';
-import type { CommitIndex } from './graph.js';
+import { OLD_END, type CommitIndex } from './graph.js';
 import type { Ancestors, Hypotheses } from './hypotheses.js';
 import type { RandomSource } from './random.js';
 
@@ -37,6 +37,7 @@ interface KnownCell {
 export class NoisyPartition implements Foresight {
   readonly #ancestors: Ancestors;
   readonly #random: RandomSource;
+  readonly #little: number;
   readonly #shares: ByteSums;
   /** Failure probability and its entropy, share-weighted: of an old commit, and what more a new one has. */
   readonly #failing: ByteSums;
@@ -45,10 +46,18 @@ export class NoisyPartition implements Foresight {
   readonly #noiseMore: ByteSums;
   readonly #meanNew: number;
   readonly #meanOld: number;
+  readonly #whole: Cell;
   #cells: KnownCell[];
   #scenarios: Scenario[] = [{ probability: 1, cells: Float64Array.of(1) }];
 
-  constructor(hypotheses: Hypotheses, rates: FailureRates, ancestors: Ancestors, random: RandomSource) {
+  /** @param little how unlikely new or old a commit is that is not worth a test; the old end does as well to learn rates */
+  constructor(
+    hypotheses: Hypotheses,
+    rates: FailureRates,
+    ancestors: Ancestors,
+    random: RandomSource,
+    little: number,
+  ) {
     const { shares } = hypotheses;
     const { onNew, onOld } = rates;
     const table = (value: (place: number) => number) =>
@@ -60,6 +69,7 @@ export class NoisyPartition implements Foresight {
     const entropyOld = onOld.map(binaryEntropy);
     this.#ancestors = ancestors;
     this.#random = random;
+    this.#little = little;
     this.#shares = new ByteSums(shares, ancestors.width);
     this.#failing = table((place) => onOld[place]!);
     this.#noise = table((place) => entropyOld[place]!);
@@ -67,10 +77,12 @@ export class NoisyPartition implements Foresight {
     this.#noiseMore = table((place) => entropyNew[place]! - entropyOld[place]!);
     this.#meanNew = shares.reduce((sum, share, place) => sum + share * onNew[place]!, 0);
     this.#meanOld = shares.reduce((sum, share, place) => sum + share * onOld[place]!, 0);
-    this.#cells = [this.#known(wholeCell(hypotheses, ancestors.width), [])];
+    this.#whole = wholeCell(hypotheses, ancestors.width);
+    this.#cells = [this.#known(this.#whole, [])];
   }
 
   gain(commit: CommitIndex): number {
+    if (commit !== OLD_END && this.#isSure(commit)) return 0;
     let noise = 0;
     const failing = this.#cells.map((known) => {
       noise += known.noise + this.#noiseMore.inside(this.#ancestors, commit, known.cell);
@@ -94,6 +106,11 @@ export class NoisyPartition implements Foresight {
       ].filter(({ share }) => share > 0);
     });
     this.#scenarios = this.#foresee();
+  }
+
+  #isSure(commit: CommitIndex): boolean {
+    const onNew = this.#shares.inside(this.#ancestors, commit, this.#whole);
+    return onNew < this.#little || onNew > 1 - this.#little;
   }
 
   #known(cell: Cell, rates: readonly number[]): KnownCell {

@@ -115,12 +115,16 @@ export class Search {
     const { slots, inFlight, cost } = request;
     if (slots <= 0 || this.conclusion().kind !== 'searching') return [];
     const worth = this.#worth(new Set(inFlight), cost ?? (() => 1));
-    const { ancestors, foresight } = this.#belief.foresee(seededRandom(this.#seed + this.#changes));
-    const selected = selectCommits(ancestors, foresight, inFlight, slots, worth);
-    // With many slots the last ones promise so little that they would be withdrawn at once.
-    const futile = new Set(this.futile(selected));
-    const chosen = selected.filter((commit) => !futile.has(commit));
-    if (chosen.length > 0 || inFlight.length > 0) return chosen;
+    for (;;) {
+      const { ancestors, foresight } = this.#belief.foresee(seededRandom(this.#seed + this.#changes));
+      const selected = selectCommits(ancestors, foresight, inFlight, slots, worth);
+      // With many slots the last ones promise so little that they would be withdrawn at once.
+      const futile = new Set(this.futile(selected));
+      const chosen = selected.filter((commit) => !futile.has(commit));
+      if (chosen.length > 0 || inFlight.length > 0) return chosen;
+      if (selected.length === 0) break;
+      for (const commit of selected) worth.commits[commit] = 0;
+    }
     // Hypotheses that stand for many candidates may miss the few that a last testable commit parts from them.
     return splitters(this.graph, this.#belief.unresolved().flags, (commit) => this.#testable(commit)).slice(
       0,
