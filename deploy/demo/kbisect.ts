@@ -21,8 +21,16 @@ export class Farm {
 
   /** Starts a farm that keeps its state in `state`. The caller stops it. */
   static async start(state: string, agents: number, say: (line: string) => void): Promise<Farm> {
-    const anyPort = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
-    const command = kbisect(['up', '--agents', String(agents), '--state', state, ...anyPort]);
+    return Farm.#run(['up', '--agents', String(agents), '--state', state], say);
+  }
+
+  /** Starts a coordinator without agents. The caller stops it. */
+  static async coordinator(state: string, say: (line: string) => void): Promise<Farm> {
+    return Farm.#run(['coordinator', '--state', state], say);
+  }
+
+  static async #run(args: readonly string[], say: (line: string) => void): Promise<Farm> {
+    const command = kbisect([...args, '--listen', '127.0.0.1:0', '--http', '127.0.0.1:0']);
     const up = startProcess(command, ['ignore', 'pipe', 'inherit']);
     const lines = createInterface({ input: up.stdout! });
     for await (const line of lines) {

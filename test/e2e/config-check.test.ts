@@ -29,7 +29,7 @@ describe('kbisect config check', () => {
       'CONFIG_EXPERT=y\nCONFIG_TMPFS=y\nCONFIG_UNWINDER_GUESS=y\n# CONFIG_SMP is not set\n',
     );
     expect(stderr).toBe('');
-    expect(stdout).toMatch(/^asked +old  new$/m);
+    expect(stdout).toMatch(/^asked +old {2}new$/m);
     expect(stdout).toMatch(/^CONFIG_TMPFS=y +y +y$/m);
     expect(stdout).toMatch(/^CONFIG_SMP=n +n +n$/m);
     expect(status).toBe(0);

@@ -18,17 +18,23 @@ export interface Build {
   readonly expectedObjects: number;
   readonly expectedSeconds: number;
   readonly seconds: number;
+  /** SHA-256; empty when the commit does not build. */
+  readonly image: string;
 }
 
-/** Reads the events of a job that is over. */
-export async function figuresOf(address: string, job: string): Promise<JobFigures> {
+/**
+ * Reads the events of a job until it is over.
+ * @param enough ends the reading before that, once so many builds were done
+ */
+export async function figuresOf(address: string, job: string, enough = Infinity): Promise<JobFigures> {
   const client = new FarmClient(address, credentials.createInsecure());
   const stream = client.watch({ job });
   const events: JobEvent[] = [];
   try {
     for await (const { kind } of stream as AsyncIterable<WatchResponse>) {
       if (kind?.$case === 'event') events.push(kind.value);
-      if (kind?.$case === 'event' && kind.value.fact?.$case === 'ended') break;
+      if (kind?.$case !== 'event') continue;
+      if (kind.value.fact?.$case === 'ended' || figures(events).builds.length >= enough) break;
     }
   } finally {
     stream.on('error', () => undefined);
@@ -48,8 +54,10 @@ function figures(events: readonly JobEvent[]): JobFigures {
       leases.set(lease, { audit, expectedObjects, expectedSeconds });
     } else if (fact?.$case === 'built') {
       const lease = leases.get(fact.value.lease);
-      const { commit, seconds, cached } = fact.value;
-      if (!cached && lease !== undefined) builds.push({ commit, seconds, ...lease });
+      const { commit, seconds, cached, image } = fact.value;
+      if (!cached && lease !== undefined) {
+        builds.push({ commit, seconds, image: image?.digest ?? '', ...lease });
+      }
     } else if (fact?.$case === 'collapsed') {
       if (builds.length === 1) ({ classes: classesAfterFirstBuild, commits } = fact.value);
     } else if (fact?.$case === 'refuted') {

@@ -3,18 +3,19 @@
  *
  *   npm run bench:build [-- PART...]
  *
- * Parts, in order: manual-ends, manual, farm, again, audit, range-manual-ends, range-manual, range-farm. What was measured
+ * Parts, in order: manual-ends, manual, farm, again, second, third, audit, range-manual-ends, range-manual, range-farm. What was measured
  * stays in `$KBISECT_BENCH_DIR` and is printed as one table. The longer range is `$KBISECT_BENCH_RANGE`:
  * `REPOSITORY GOOD BAD REPRODUCER`.
  */
 import { join } from 'node:path';
 import { clone, debianLinux, demoDirectory } from '../../demo/debian-linux.js';
 import { bisectByFarm } from './by-farm.js';
+import { buildElsewhere, type Elsewhere } from './elsewhere.js';
 import { bisectByHand, endsByHand } from './manual.js';
 import type { Question } from './question.js';
 import { addResults, readResults, table, type Results } from './results.js';
 
-const PARTS = ['manual-ends', 'manual', 'farm', 'again', 'audit'] as const;
+const PARTS = ['manual-ends', 'manual', 'farm', 'again', 'second', 'third', 'audit'] as const;
 const RANGE_PARTS = ['range-manual-ends', 'range-manual', 'range-farm'] as const;
 type Part = (typeof PARTS)[number] | (typeof RANGE_PARTS)[number];
 
@@ -48,6 +49,8 @@ async function measure(part: Part): Promise<Results> {
   }
   const farm = (state: string, more: readonly string[], fresh: boolean) =>
     bisectByFarm(question, join(directory, state), more, fresh, say);
+  const elsewhere = (what: Question, agent: Omit<Elsewhere, 'workdir'>) =>
+    buildElsewhere(what, join(directory, 'farm'), { ...agent, workdir: join(directory, agent.name) }, say);
   switch (part) {
     case 'manual-ends':
       return { manualEnds: await endsByHand(question, join(directory, 'manual')) };
@@ -60,6 +63,13 @@ async function measure(part: Part): Promise<Results> {
       return {
         again: await bisectByFarm({ ...question, reproducer }, join(directory, 'farm'), [], false, say),
       };
+    }
+    case 'second':
+      return { second: await elsewhere(question, { name: 'second', ccache: true, builds: 6 }) };
+    case 'third': {
+      // Its one build is clean: of a commit that the first agent built in a warm tree, the culprit.
+      const bad = (await readResults(directory)).farm?.culprit ?? question.bad;
+      return { third: await elsewhere({ ...question, bad }, { name: 'third', ccache: false, builds: 1 }) };
     }
     case 'audit':
       return { audit: await farm('farm', ['--audit', '1.0'], false) };

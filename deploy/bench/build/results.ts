@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FarmBisection } from './by-farm.js';
+import type { Build } from './job-events.js';
 import type { ManualBisection } from './manual.js';
 
 /** What was measured so far; a part that is measured again takes the place of what it was. */
@@ -9,6 +10,9 @@ export interface Results {
   readonly manual?: ManualBisection;
   readonly farm?: FarmBisection;
   readonly again?: FarmBisection;
+  /** Builds of a second agent, with ccache, and of a third one, without. */
+  readonly second?: readonly Build[];
+  readonly third?: readonly Build[];
   readonly audit?: FarmBisection;
   readonly rangeManualEnds?: readonly number[];
   readonly rangeManual?: ManualBisection;
@@ -39,6 +43,7 @@ export function table(results: Results): string {
   const range = byHand(results.rangeManualEnds, results.rangeManual);
   compare("Debian's patches, both ends and the bisection", manual, farm?.seconds);
   compare('the same commits, another question', farm?.seconds, again?.seconds);
+  compare('a cold build, and one on a second agent', farm?.builds[0]?.seconds, results.second?.[0]?.seconds);
   compare('the longer range, both ends and the bisection', range, rangeFarm?.seconds);
   const lines = rows.map((row) =>
     row
@@ -58,6 +63,7 @@ export function table(results: Results): string {
       `  ${commit.slice(0, 12)}  foretold ${expectedObjects} objects, ${seconds(expectedSeconds)}; took ${seconds(took)}`,
     );
   }
+  lines.push(...sameBytes(results));
   if (results.manual) lines.push(`by hand: builds of ${results.manual.builds.map(Math.round).join(', ')} s`);
   return lines.join('\n');
 }
@@ -67,4 +73,17 @@ function byHand(
   bisection: ManualBisection | undefined,
 ): number | undefined {
   return ends && bisection && ends.reduce((sum, end) => sum + end, bisection.seconds);
+}
+
+/** Whether commits that several agents have built gave the same bytes everywhere. */
+function sameBytes({ farm, second = [], third = [] }: Results): string[] {
+  const images = new Map<string, Set<string>>();
+  const builds = [...(farm?.builds ?? []), ...second, ...third];
+  for (const { commit, image } of builds) images.set(commit, (images.get(commit) ?? new Set()).add(image));
+  const times = (commit: string) => builds.filter((build) => build.commit === commit).length;
+  return [...images].flatMap(([commit, digests]) =>
+    times(commit) < 2
+      ? []
+      : `  ${commit.slice(0, 12)} was built ${times(commit)} times: ${[...digests].map((digest) => digest.slice(0, 16)).join(' and ')}`,
+  );
 }

@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { killGroup, startProcess } from '@kbisect/shared/process';
+import { Farm, kbisect } from '../../demo/kbisect.js';
+import { figuresOf, type Build } from './job-events.js';
+import type { Question } from './question.js';
+
+/** Another agent of the farm, which begins with nothing. */
+export interface Elsewhere {
+  readonly name: string;
+  readonly workdir: string;
+  readonly ccache: boolean;
+  /** It stops after so many builds. */
+  readonly builds: number;
+}
+
+/**
+ * Builds commits of a question again, on another agent in another directory, with a recipe that differs in a remark alone:
+ * no image is known, but the farm's objects are.
+ */
+export async function buildElsewhere(
+  { repository, good, bad, fragment, reproducer }: Question,
+  state: string,
+  { name, workdir, ccache, builds }: Elsewhere,
+  say: (line: string) => void,
+): Promise<readonly Build[]> {
+  await rm(workdir, { recursive: true, force: true });
+  await mkdir(workdir, { recursive: true });
+  const remark = join(workdir, `${name}.config`);
+  await writeFile(remark, `# ${name}, built ${new Date().toISOString()}\n`);
+  const farm = await Farm.coordinator(state, say);
+  const path = ccache ? process.env['PATH'] : await pathWithoutCcache(join(workdir, 'bin'));
+  const command = kbisect([
+    '--coordinator',
+    farm.address,
+    'agent',
+    '--name',
+    name,
+    '--workdir',
+    join(workdir, 'work'),
+  ]);
+  const agent = startProcess({ ...command, env: { ...process.env, PATH: path } }, [
+    'ignore',
+    'ignore',
+    'inherit',
+  ]);
+  const gone = once(agent, 'close');
+  try {
+    await farm.cancelUnfinished();
+    const ends = ['--repo', repository, '--good', good, '--bad', bad];
+    const test = ['--config-fragment', fragment, remark, '--reproducer', reproducer];
+    const job = (await farm.text(['bisect', ...ends, ...test, '--detach'])).trim();
+    const figures = await figuresOf(farm.address, job, builds);
+    await farm.cancelUnfinished();
+    return figures.builds;
+  } finally {
+    killGroup(agent, 'SIGTERM');
+    await gone;
+    await farm.stop();
+  }
+}
+
+/** All programs of this machine but ccache. */
+async function pathWithoutCcache(directory: string): Promise<string> {
+  await mkdir(directory);
+  for (const place of (process.env['PATH'] ?? '').split(delimiter)) {
+    for (const name of await readdir(place).catch(() => [])) {
+      if (name !== 'ccache') await symlink(join(place, name), join(directory, name)).catch(() => undefined);
+    }
+  }
+  return directory;
+}
