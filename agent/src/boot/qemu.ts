@@ -8,6 +8,7 @@ import type { Pattern } from '@kbisect/shared/pattern';
 import { killGroup, startProcess } from '@kbisect/shared/process';
 import type { Accelerator, Arch } from './arch.js';
 import { BoundedFile } from './bounded-file.js';
+import { ConsolePipe } from './console-pipe.js';
 import { ConsoleReader } from './console.js';
 import { dumpHang } from './hang-dump.js';
 import { LiveConsole } from './live-console.js';
@@ -75,21 +76,7 @@ export async function boot(request: BootRequest): Promise<Booted> {
   signal.throwIfAborted();
   const started = performance.now();
   const elapsed = () => performance.now() - started;
-  const handles = await openFiles(request.files);
-  const command = qemuArguments(request);
-  const child = startProcess({ program: arch.qemu, args: command, privileges: await withoutPrivileges() }, [
-    ...(['pipe', 'pipe', 'pipe', 'pipe'] as const),
-    ...handles.map(({ fd }) => fd),
-  ]);
-  const closed = once(child, 'close') as Promise<[number | null]>;
-  const stop = () => killGroup(child);
-  signal.addEventListener('abort', stop, { once: true });
-  const monitor = new Monitor(child.stdio[MONITOR_FD] as Duplex);
-  // A guest that is gone takes no sysrq.
-  child.stdin?.on('error', () => undefined);
-
   const reader = new ConsoleReader(nonce, request.output);
-  const file = new BoundedFile(request.consolePath, HALF_CONSOLE);
   const live = new LiveConsole(request.onConsole);
   const longest = ((request.bootSeconds ?? BOOT_SECONDS) + timeoutSeconds) * 1000;
   const limit = new TimeLimit(longest, usualSeconds === undefined ? undefined : usualSeconds * 1000);
@@ -100,9 +87,9 @@ export async function boot(request: BootRequest): Promise<Booted> {
   let dump: string | undefined;
   let ending = false;
   let afterwards = '';
-
-  child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString('utf8')).slice(-4096)));
-  child.stdout?.on('data', (chunk: Buffer) => {
+  // These are called while the guest runs.
+  const stop = () => killGroup(child);
+  const take = (chunk: Buffer) => {
     size += chunk.length;
     file.write(chunk);
     live.take(chunk, elapsed());
@@ -118,7 +105,25 @@ export async function boot(request: BootRequest): Promise<Booted> {
       ending = true;
       void delay(grace, undefined, { signal: over.signal }).then(stop, () => undefined);
     }
-  });
+  };
+
+  const command = qemuArguments(request);
+  const privileges = await withoutPrivileges();
+  using console = await ConsolePipe.open(`${request.consolePath}.pipe`, take);
+  const handles = await openFiles(request.files);
+  const file = new BoundedFile(request.consolePath, HALF_CONSOLE);
+  const child = startProcess({ program: arch.qemu, args: command, privileges }, [
+    ...(['pipe', console.writing, 'pipe', 'pipe'] as const),
+    ...handles.map(({ fd }) => fd),
+  ]);
+  console.handedOver();
+  const closed = once(child, 'close') as Promise<[number | null]>;
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  const monitor = new Monitor(child.stdio[MONITOR_FD] as Duplex);
+  // A guest that is gone takes no sysrq.
+  child.stdin?.on('error', () => undefined);
+  child.stderr?.on('data', (chunk: Buffer) => (words = (words + chunk.toString('utf8')).slice(-4096)));
   const watch = async () => {
     while (elapsed() < limit.at && !reader.over)
       await delay(limit.at - elapsed(), undefined, { signal: over.signal });
@@ -136,6 +141,7 @@ export async function boot(request: BootRequest): Promise<Booted> {
 
   try {
     const [status] = await closed;
+    console.drain();
     over.abort();
     await watched;
     if (signal.aborted) throw new KbisectError('cancelled', 'the boot was cancelled');
