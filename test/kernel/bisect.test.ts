@@ -2,25 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Git } from '@kbisect/shared/git';
-import { run } from '@kbisect/shared/process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clone, debianLinux, demoDirectory } from '../../deploy/dist/demo/debian-linux.js';
 import type { History } from '../../deploy/dist/demo/history.js';
-import { Farm, kbisect } from '../../deploy/dist/demo/kbisect.js';
-
-/** The last line of `kbisect bisect --json`. */
-interface Result {
-  readonly job: string;
-  readonly state: string;
-  readonly culprit: { readonly commit: string; readonly subject: string } | null;
-  readonly builds: number;
-  readonly trials: number;
-  readonly cacheHits: number;
-}
-
-const subject = 'fs: Enable link security restrictions by default';
-const symlinks = join(clone, 'deploy/demo/protected_symlinks.c');
-const hardlinks = join(clone, 'test/kernel/protected_hardlinks.sh');
+import { Farm } from '../../deploy/dist/demo/kbisect.js';
+import { bisect, hardlinks, subject, symlinks, type Result } from './job.js';
 
 let history: History;
 let farm: Farm;
@@ -34,26 +20,16 @@ beforeAll(async () => {
 });
 afterAll(() => farm.stop());
 
-async function bisect(reproducer: string): Promise<{ status: number | null; result: Result }> {
+const ask = (reproducer: string) => {
   const ends = ['--good', 'upstream', '--bad', 'debian'];
-  const args = ['bisect', '--repo', history.git.directory, ...ends, '--reproducer', reproducer, '--json'];
-  let output = '';
-  const done = await run({
-    ...kbisect(['--coordinator', farm.address, ...args]),
-    onOutput: (chunk) => {
-      output += chunk.toString('utf8');
-      process.stdout.write(chunk);
-    },
-  });
-  const last = output.trimEnd().split('\n').at(-1) ?? '';
-  return { status: done.status, result: JSON.parse(last) as Result };
-}
+  return bisect(farm, ['--repo', history.git.directory, ...ends, '--reproducer', reproducer]);
+};
 
 describe("Debian's patches on Linux 6.1, bisected by two agents that build and boot the real kernel", () => {
   let first: Result;
 
   test('a C reproducer finds the patch that enables link restrictions', async () => {
-    const { status, result } = await bisect(symlinks);
+    const { status, result } = await ask(symlinks);
     expect(result).toMatchObject({ state: 'found', culprit: { subject } });
     expect(status).toBe(0);
     // Both ends and at least the culprit and its parent were booted.
@@ -62,7 +38,7 @@ describe("Debian's patches on Linux 6.1, bisected by two agents that build and b
   });
 
   test('a second job with another reproducer finds it in the same images and builds nothing', async () => {
-    const { status, result } = await bisect(hardlinks);
+    const { status, result } = await ask(hardlinks);
     expect(result).toMatchObject({ state: 'found', culprit: first.culprit, builds: 0 });
     expect(result.cacheHits).toBeGreaterThanOrEqual(4);
     expect(status).toBe(0);
@@ -92,7 +68,7 @@ describe("Debian's patches on Linux 6.1, bisected by two agents that build and b
     try {
       const always = join(directory, 'always.sh');
       await writeFile(always, '#!/bin/sh\ntrue\n');
-      const { status, result } = await bisect(always);
+      const { status, result } = await ask(always);
       expect(result).toMatchObject({ state: 'no-difference', culprit: null, builds: 0 });
       expect(status).toBe(3);
     } finally {

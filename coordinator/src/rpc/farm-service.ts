@@ -19,6 +19,7 @@ import { summaryOf } from '../report/summary.js';
 import type { Repository } from '../repository.js';
 import type { Job } from '../scheduler/job.js';
 import { callSignal, streaming, unary } from './handler.js';
+import { reachableUrl } from './reachable-url.js';
 import { checkJobSpec } from './job-spec.js';
 import type { LiveConsoles } from './live-consoles.js';
 
@@ -47,7 +48,10 @@ export function farmService(parts: FarmParts): FarmServer {
   const subject = (commit: CommitId) => repository.git.subject(commit);
 
   return {
-    getInfo: unary(log, () => ({ version: parts.version, gitUrl: parts.gitUrl })),
+    getInfo: unary(log, (_request, call) => ({
+      version: parts.version,
+      gitUrl: reachableUrl(parts.gitUrl, call.getHost()),
+    })),
 
     submit: unary(log, async (request, call) => {
       let spec = checkJobSpec(request.spec);

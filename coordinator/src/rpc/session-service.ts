@@ -10,6 +10,7 @@ import type { Logger } from '@kbisect/shared/log';
 import type { AgentLine, Dispatcher } from '../dispatcher.js';
 import type { LiveConsoles } from './live-consoles.js';
 import { streaming } from './handler.js';
+import { reachableUrl } from './reachable-url.js';
 
 /** The version of the session protocol that this coordinator speaks. */
 export const PROTOCOL = 1;
@@ -29,7 +30,14 @@ export interface SessionParts {
 }
 
 export function sessionService(parts: SessionParts): AgentSessionServer {
-  return { connect: streaming(parts.log, (call) => holdSession(call, parts)) };
+  const { gitUrl, ccacheUrl } = parts.welcome;
+  return {
+    connect: streaming(parts.log, (call) => {
+      const reached = (url: string) => reachableUrl(url, call.getHost());
+      const welcome = { ...parts.welcome, gitUrl: reached(gitUrl), ccacheUrl: reached(ccacheUrl) };
+      return holdSession(call, { ...parts, welcome });
+    }),
+  };
 }
 
 /**
