@@ -17,7 +17,7 @@ import {
   ActionCacheClient,
   ContentAddressableStorageClient,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { AgentSessionClient, type Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName } from '@kbisect/shared/ids';
@@ -73,7 +73,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const insecure = credentials.createInsecure();
   const clients = {
     session: new AgentSessionClient(options.coordinator, insecure, CHANNEL),
-    bytes: new ByteStreamClient(options.coordinator, insecure, CHANNEL),
+    bytes: new BlobStreamClient(options.coordinator, insecure, CHANNEL),
     storage: new ContentAddressableStorageClient(options.coordinator, insecure, CHANNEL),
     actions: new ActionCacheClient(options.coordinator, insecure, CHANNEL),
     turns: new BuildTurnsClient(options.coordinator, insecure, CHANNEL),

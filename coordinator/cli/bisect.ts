@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { blobName } from '@kbisect/shared/cache/blob-name';
-import { CHUNK_BYTES } from '@kbisect/shared/cache/file-chunks';
+import { CHUNK_BYTES } from '@kbisect/shared/cache/chunk';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { GetInfoResponse, SubmitRequest, SubmitResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { JobSpec, Suspect } from '@kbisect/shared/gen/kbisect/v1/job';

@@ -9,7 +9,7 @@ import type { BlobStore } from '@kbisect/shared/cache/blob-store';
 import { ReapiBlobStore } from '@kbisect/shared/cache/reapi-blob-store';
 import { KbisectError } from '@kbisect/shared/errors';
 import { ContentAddressableStorageClient } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { CacheCareClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmClient } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { unaryCall } from '@kbisect/shared/status';
@@ -42,13 +42,13 @@ export class Connection {
   readonly farm: FarmClient;
   /** The farm's cache. */
   readonly blobs: BlobStore;
-  readonly #bytes: ByteStreamClient;
+  readonly #bytes: InstanceType<typeof BlobStreamClient>;
   readonly #storage: ContentAddressableStorageClient;
   readonly cache: CacheCareClient;
 
   private constructor(readonly address: string) {
     this.farm = new FarmClient(address, credentials.createInsecure(), CHANNEL);
-    this.#bytes = new ByteStreamClient(address, credentials.createInsecure(), CHANNEL);
+    this.#bytes = new BlobStreamClient(address, credentials.createInsecure(), CHANNEL);
     this.#storage = new ContentAddressableStorageClient(address, credentials.createInsecure(), CHANNEL);
     this.blobs = new ReapiBlobStore({ bytes: this.#bytes, storage: this.#storage });
     this.cache = new CacheCareClient(address, credentials.createInsecure(), CHANNEL);

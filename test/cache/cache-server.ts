@@ -11,7 +11,7 @@ import {
   CapabilitiesClient,
   ContentAddressableStorageClient,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { killGroup, startProcess } from '@kbisect/shared/process';
 
@@ -50,7 +50,7 @@ export class CacheServer {
     const options = { 'grpc.max_receive_message_length': 2 ** 24, 'grpc.use_local_subchannel_pool': 1 };
     const [address, insecure] = [this.grpc, credentials.createInsecure()] as const;
     const clients = {
-      bytes: new ByteStreamClient(address, insecure, options),
+      bytes: new BlobStreamClient(address, insecure, options),
       storage: new ContentAddressableStorageClient(address, insecure, options),
       actions: new ActionCacheClient(address, insecure, options),
       capabilities: new CapabilitiesClient(address, insecure, options),

@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { ActionCache } from '@kbisect/shared/cache/action-cache';
 import { blobName } from '@kbisect/shared/cache/blob-name';
 import type { BlobStore } from '@kbisect/shared/cache/blob-store';
-import { CHUNK_BYTES } from '@kbisect/shared/cache/file-chunks';
+import { CHUNK_BYTES } from '@kbisect/shared/cache/chunk';
 import { digestOfFile, type Digest } from '@kbisect/shared/digest';
 import { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';

@@ -18,7 +18,7 @@ import {
   ActionCacheClient,
   ContentAddressableStorageClient,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import type { Logger } from '@kbisect/shared/log';
 import { JetStreamActionCache } from './jetstream-action-cache.js';
 import { JetStreamBlobStore } from './jetstream-blob-store.js';
@@ -66,7 +66,7 @@ export async function openCache(
     case 'remote': {
       const to = [place.address, credentials.createInsecure(), CHANNEL] as const;
       const clients = {
-        bytes: new ByteStreamClient(...to),
+        bytes: new BlobStreamClient(...to),
         storage: new ContentAddressableStorageClient(...to),
         actions: new ActionCacheClient(...to),
       };

@@ -3,6 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { BlobName } from '@kbisect/shared/cache/blob-name';
 import { blobName } from '@kbisect/shared/cache/blob-name';
 import type { BlobStore, SizedStore } from '@kbisect/shared/cache/blob-store';
+import { giveBackChunk } from '@kbisect/shared/cache/chunk';
 import { digest, digestOf } from '@kbisect/shared/digest';
 import { KbisectError, type ErrorCode } from '@kbisect/shared/errors';
 import type { NamedValues } from './named-values.js';
@@ -153,7 +154,8 @@ async function send(
   try {
     for await (const chunk of bytes) {
       if (!response.headersSent) response.writeHead(status, { ...head, 'content-type': typeOf(chunk) });
-      if (!response.write(chunk)) await once(response, 'drain', { signal: closed.signal });
+      if (!response.write(chunk, () => giveBackChunk(chunk)))
+        await once(response, 'drain', { signal: closed.signal });
     }
     if (!response.headersSent) response.writeHead(status, head);
     response.end();

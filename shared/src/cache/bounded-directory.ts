@@ -131,10 +131,11 @@ export class BoundedDirectory {
 
   /** Reads a file, which is held meanwhile. @throws KbisectError `not-found` */
   async *read(key: string, offset: number, limit: number): AsyncIterable<Buffer> {
-    if (this.sizeOf(key) === undefined) throw notFound(key);
+    const size = this.sizeOf(key);
+    if (size === undefined) throw notFound(key);
     this.index.hold(key);
     try {
-      yield* readFileInChunks(join(this.directory, key), offset, limit);
+      yield* readFileInChunks(join(this.directory, key), offset, Math.min(limit, size - offset));
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error;
       this.index.delete(key); // somebody else removed it
@@ -144,11 +145,11 @@ export class BoundedDirectory {
     }
   }
 
-  /** Tells one file of this key from another; undefined when there is none. */
+  /** Tells a file that nobody touched since from any other; undefined when there is none. */
   async version(key: string): Promise<string | undefined> {
     try {
-      const { ino, mtimeNs, size } = await stat(join(this.directory, key), { bigint: true });
-      return `${ino.toString()}-${mtimeNs.toString()}-${size.toString()}`;
+      const { ino, ctimeNs, size } = await stat(join(this.directory, key), { bigint: true });
+      return `${ino.toString()}-${ctimeNs.toString()}-${size.toString()}`;
     } catch (error) {
       if (systemCode(error) === 'ENOENT') return undefined;
       throw error;

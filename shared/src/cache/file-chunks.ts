@@ -1,27 +1,29 @@
 import { open } from 'node:fs/promises';
-
-/** Bytes in one chunk. */
-export const CHUNK_BYTES = 256 * 1024;
+import { CHUNK_BYTES, giveBackChunk, takeChunk } from './chunk.js';
 
 /**
- * The bytes of a file from `offset` on, at most `limit` of them. The next chunk is being read while one is worked on.
+ * The bytes of a file from `offset` on, at most `limit` of them. The next chunk is being read while one is worked on; one
+ * that nobody needs any more may be given back.
  * @throws what `open` and `read` throw
  */
 export async function* readFileInChunks(path: string, offset: number, limit: number): AsyncIterable<Buffer> {
   const file = await open(path);
-  const end = Math.min(offset + limit, Number.MAX_SAFE_INTEGER);
+  const end = offset + limit;
   let position = offset;
   const next = async () => {
-    const length = Math.min(CHUNK_BYTES, end - position);
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(length), 0, length, position);
+    if (position >= end) return undefined;
+    const chunk = takeChunk(Math.min(CHUNK_BYTES, end - position));
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, position);
     position += bytesRead;
-    return buffer.subarray(0, bytesRead);
+    if (bytesRead > 0) return chunk.subarray(0, bytesRead);
+    giveBackChunk(chunk);
+    return undefined;
   };
   let ahead = next();
   try {
     for (;;) {
       const chunk = await ahead;
-      if (chunk.length === 0) return;
+      if (chunk === undefined) return;
       ahead = next();
       ahead.catch(() => undefined); // told when its turn comes
       yield chunk;

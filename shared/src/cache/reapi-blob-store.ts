@@ -10,6 +10,7 @@ import { KbisectError } from '../errors.js';
 import { fromStatus, unaryCall } from '../status.js';
 import { fromProtocol, toProtocol, type BlobName } from './blob-name.js';
 import type { BlobStore } from './blob-store.js';
+import { asBuffer } from './byte-stream.js';
 
 /** Names asked for in one call; more would not fit into a message. */
 const NAMES_PER_CALL = 10_000;
@@ -58,7 +59,7 @@ export class ReapiBlobStore implements BlobStore {
           let writeOffset = 0;
           for await (const chunk of bytes) {
             if (over.signal.aborted) return;
-            const data = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+            const data = asBuffer(chunk);
             const taken = call.write({ resourceName, writeOffset, finishWrite: false, data });
             writeOffset += chunk.length;
             if (!taken) await once(call, 'drain', { signal: over.signal });

@@ -6,13 +6,14 @@ import { KbisectError } from '../errors.js';
 import type { Logger } from '../log.js';
 import type { BlobName } from './blob-name.js';
 import type { BlobStore } from './blob-store.js';
+import { giveBackChunk } from './chunk.js';
 
 /** A stored copy that was verified is trusted for so long. */
 const TRUST_MS = 3_600_000;
 
 /**
  * Gives and takes right bytes only. What is put is hashed on its way in. What is read is hashed before its first byte
- * is given, unless this very copy was hashed in the last hour; where a store cannot tell one copy from another, it is
+ * is given, unless this very copy was hashed or written in the last hour; where a store cannot tell one copy from another, it is
  * hashed on its way out, and its last chunk is kept back until it has proved right.
  */
 export class VerifyingBlobStore implements BlobStore {
@@ -32,7 +33,13 @@ export class VerifyingBlobStore implements BlobStore {
   }
 
   async put(blob: BlobName, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    await this.inner.put(blob, proved(blob, bytes));
+    const came = { whole: false };
+    const watched = async function* () {
+      yield* proved(blob, bytes);
+      came.whole = true;
+    };
+    await this.inner.put(blob, watched());
+    if (came.whole) await this.#trust(blob);
   }
 
   async *get(blob: BlobName, offset = 0, limit = Infinity): AsyncIterable<Uint8Array> {
@@ -77,9 +84,14 @@ export class VerifyingBlobStore implements BlobStore {
   }
 
   async #verify(blob: BlobName, version: string): Promise<void> {
-    const bytes = this.#provedAtEnd(blob, version)[Symbol.asyncIterator]();
-    while (!(await bytes.next()).done);
+    for await (const chunk of this.#provedAtEnd(blob, version)) giveBackChunk(chunk);
     this.#trusted.set(blob.digest, { version, at: this.clock.now() });
+  }
+
+  /** What was just written right is read from memory for a while, so that hashing it again would prove nothing. */
+  async #trust(blob: BlobName): Promise<void> {
+    const version = await this.inner.version(blob);
+    if (version !== undefined) this.#trusted.set(blob.digest, { version, at: this.clock.now() });
   }
 
   /** The whole blob; the last chunk comes only when all of it has proved right. */

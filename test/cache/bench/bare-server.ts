@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Server, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
-import { CHUNK_BYTES } from '@kbisect/shared/cache/file-chunks';
+import { CHUNK_BYTES } from '@kbisect/shared/cache/chunk';
 import {
   ByteStreamService,
   type ReadRequest,

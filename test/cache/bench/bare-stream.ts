@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { credentials } from '@grpc/grpc-js';
-import { ByteStreamClient } from '@kbisect/shared/gen/google/bytestream/bytestream';
+import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { killGroup, startProcess } from '@kbisect/shared/process';
 import { readOne } from './grpc-reader.js';
 
@@ -11,7 +11,7 @@ export async function bareStream(bytes: number, readers: number): Promise<number
   const child = startProcess({ program: process.execPath, args: [script] }, ['ignore', 'pipe', 'inherit']);
   const closed = once(child, 'close');
   const [address] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
-  const client = new ByteStreamClient(address, credentials.createInsecure(), {
+  const client = new BlobStreamClient(address, credentials.createInsecure(), {
     'grpc.use_local_subchannel_pool': 1,
   });
   try {

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { CHUNK_BYTES } from '@kbisect/shared/cache/file-chunks';
+import { CHUNK_BYTES } from '@kbisect/shared/cache/chunk';
 import { ReapiBlobStore } from '@kbisect/shared/cache/reapi-blob-store';
 import type { CacheServer } from '../cache-server.js';
 import { atOnce } from './at-once.js';

@@ -1,27 +1,24 @@
-import { once } from 'node:events';
 import type { ServerReadableStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { BlobStore } from '@kbisect/shared/cache/blob-store';
+import { asBuffer } from '@kbisect/shared/cache/byte-stream';
+import { giveBackChunk } from '@kbisect/shared/cache/chunk';
 import { compressed } from '@kbisect/shared/cache/zstd';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError } from '@kbisect/shared/errors';
-import {
-  ByteStreamService,
-  type ByteStreamServer,
-  type ReadRequest,
-  type ReadResponse,
-  type WriteRequest,
-  type WriteResponse,
+import type {
+  ByteStreamServer,
+  ReadRequest,
+  ReadResponse,
+  WriteRequest,
+  WriteResponse,
 } from '@kbisect/shared/gen/google/bytestream/bytestream';
 import type { Logger } from '@kbisect/shared/log';
 import { callSignal, serviceError, streaming, unary } from '../handler.js';
 import { parseReadResource, parseWriteResource } from './resource-name.js';
 import type { Uploads } from './uploads.js';
 
-/** The service as generated, but for what is sent most. */
-export const ByteStreamDefinition = {
-  ...ByteStreamService,
-  read: { ...ByteStreamService.read, responseSerialize: serializeRead },
-};
+/** Chunks of one read that are on their way to the peer. */
+const MAX_SENDING = 3;
 
 /** Blobs as byte streams; to be served by `ByteStreamDefinition`. */
 export function byteStreamService(
@@ -33,10 +30,14 @@ export function byteStreamService(
   return {
     read: streaming(log, async (call: ServerWritableStream<ReadRequest, ReadResponse>) => {
       const signal = callSignal(call);
+      const gone = new Promise((resolve) => signal.addEventListener('abort', resolve));
+      const sending: Promise<unknown>[] = [];
       for await (const data of bytesOf(call.request, blobs)) {
+        const sent = new Promise((resolve) => call.write({ data: asBuffer(data) }, resolve));
+        sending.push(sent.then(() => giveBackChunk(data)));
+        // The peer's pace is ours.
+        if (sending.length >= MAX_SENDING) await Promise.race([sending.shift(), gone]);
         if (signal.aborted) return;
-        // The peer's pace is ours: wait until it has taken what was written.
-        if (!call.write({ data: asBuffer(data) })) await once(call, 'drain', { signal });
       }
       call.end();
     }),
@@ -58,18 +59,6 @@ export function byteStreamService(
       return { committedSize: encoding === 'identity' ? blob.size : -1, complete: true };
     }),
   };
-}
-
-/** A ReadResponse on the wire: field 10, its length, the bytes. The generated code copies them once more. */
-function serializeRead({ data }: ReadResponse): Buffer {
-  const length = Buffer.from(varint(data.length));
-  return Buffer.concat([FIELD_10, length, data]);
-}
-
-const FIELD_10 = Buffer.from([(10 << 3) | 2]);
-
-function varint(value: number): number[] {
-  return value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
 }
 
 function bytesOf(request: ReadRequest, blobs: BlobStore): AsyncIterable<Uint8Array> {
@@ -125,8 +114,4 @@ async function receive(call: WriteCall, uploads: Uploads, clock: Clock): Promise
   };
   // A blob that is here already, or a store that refuses it, ends the call before all has come.
   return Promise.race([stored, feed()]);
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
