@@ -5,11 +5,33 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId } from '@kbisect/shared/ids';
+import { natsIsInstalled, startNats } from '../nats-under-test.js';
 import { EmbeddedJournal } from './embedded-journal.js';
+import { JetStreamJournal } from './jetstream-journal.js';
 import type { Journal } from './journal.js';
 
-const engines: { name: string; open: (directory: string) => Journal }[] = [
-  { name: 'embedded', open: (directory) => new EmbeddedJournal(join(directory, 'journal.mdb')) },
+/** An engine of the journal: it keeps what it has while journals are opened and closed on it. */
+interface Engine {
+  open(): Promise<Journal>;
+  end(): Promise<void>;
+}
+
+async function embedded(): Promise<Engine> {
+  const directory = await mkdtemp(join(tmpdir(), 'kbisect-journal-'));
+  return {
+    open: () => Promise.resolve(new EmbeddedJournal(join(directory, 'journal.mdb'))),
+    end: () => rm(directory, { recursive: true }),
+  };
+}
+
+async function jetStream(): Promise<Engine> {
+  const { connection, stop } = await startNats();
+  return { open: () => JetStreamJournal.open(connection, 1), end: stop };
+}
+
+const engines: { name: string; start: () => Promise<Engine> }[] = [
+  { name: 'embedded', start: embedded },
+  ...(natsIsInstalled ? [{ name: 'JetStream', start: jetStream }] : []),
 ];
 
 const job = jobId('a1');
@@ -21,24 +43,24 @@ const judged = (n: number): JobEvent => ({
   },
 });
 
-describe.each(engines)('the $name journal', ({ open }) => {
-  let directory: string;
+describe.each(engines)('the $name journal', ({ start }) => {
+  let engine: Engine;
   let journal: Journal;
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'kbisect-journal-'));
-    journal = open(directory);
+    engine = await start();
+    journal = await engine.open();
   });
   afterEach(async () => {
     await journal.close();
-    await rm(directory, { recursive: true });
+    await engine.end();
   });
 
   it('gives back what was appended, in order, also after it was opened again', async () => {
     await journal.append(job, 0, [judged(0), judged(1)]);
     await journal.append(job, 2, [judged(2)]);
     await journal.close();
-    journal = open(directory);
+    journal = await engine.open();
     expect(await journal.read(job)).toEqual([judged(0), judged(1), judged(2)]);
     expect(await journal.read(job, 2)).toEqual([judged(2)]);
   });
@@ -58,6 +80,22 @@ describe.each(engines)('the $name journal', ({ open }) => {
       code: 'failed-precondition',
     });
     expect(await journal.read(job)).toEqual([judged(0)]);
+  });
+
+  it('refuses a writer that another one has overtaken, and takes what it has read up', async () => {
+    await journal.append(job, 0, [judged(0)]);
+    const other = await engine.open();
+    if (other instanceof EmbeddedJournal) return other.close(); // a file has one owner
+    await other.append(job, 1, [judged(1)]);
+    await expect(journal.append(job, 1, [judged(2)])).rejects.toMatchObject({ code: 'failed-precondition' });
+    await journal.append(job, 2, [judged(2)]);
+    expect(await other.read(job)).toEqual([judged(0), judged(1), judged(2)]);
+  });
+
+  it('takes the same events of one writer twice only if they are meant twice', async () => {
+    await journal.append(job, 0, [judged(0)]);
+    await journal.append(job, 1, [judged(0)]);
+    expect(await journal.read(job)).toEqual([judged(0), judged(0)]);
   });
 
   it('lets one of two rival writers win', async () => {
