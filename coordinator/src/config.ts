@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { boundsOf, DEFAULT_BOUNDS, parseBytes, type Bounds } from '@kbisect/shared/cache/bounds';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { CachePlace } from './cache/open-cache.js';
+import type { JournalPlace } from './journal/open-journal.js';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
 
 const seconds = z.number().positive().max(86_400);
@@ -36,13 +37,18 @@ const file = z.strictObject({
       'remote or jetstream, not both',
     )
     .optional(),
+  /** Jobs in a stream of NATS JetStream instead of a file of this machine's. */
+  journal: z
+    .strictObject({ servers: z.string(), replicas: z.number().int().min(1).max(5).default(1) })
+    .optional(),
 });
 
 /** What a coordinator is told in its `--config` file. */
 export interface Config {
   readonly timing: Timing;
   readonly bounds: Bounds;
-  readonly place: CachePlace;
+  readonly cache: CachePlace;
+  readonly journal: JournalPlace;
 }
 
 /**
@@ -50,7 +56,14 @@ export interface Config {
  * @throws KbisectError `invalid-argument` naming the file and the setting that is wrong
  */
 export async function readConfig(path: string | undefined): Promise<Config> {
-  if (path === undefined) return { timing: DEFAULT_TIMING, bounds: DEFAULT_BOUNDS, place: { kind: 'disk' } };
+  if (path === undefined) {
+    return {
+      timing: DEFAULT_TIMING,
+      bounds: DEFAULT_BOUNDS,
+      cache: { kind: 'disk' },
+      journal: { kind: 'embedded' },
+    };
+  }
   let text: unknown;
   try {
     text = JSON.parse(await readFile(path, 'utf8'));
@@ -73,7 +86,10 @@ export async function readConfig(path: string | undefined): Promise<Config> {
     );
   }
   const cache = parsed.data.cache ?? {};
-  return { timing, bounds: boundsFrom(cache, path), place: placeFrom(cache) };
+  const journal: JournalPlace = parsed.data.journal
+    ? { kind: 'jetstream', ...parsed.data.journal }
+    : { kind: 'embedded' };
+  return { timing, bounds: boundsFrom(cache, path), cache: placeFrom(cache), journal };
 }
 
 type CacheSettings = NonNullable<z.infer<typeof file>['cache']>;

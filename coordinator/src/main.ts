@@ -31,7 +31,7 @@ import { readConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
-import { EmbeddedJournal } from './journal/embedded-journal.js';
+import { openJournal } from './journal/open-journal.js';
 import { readChanges } from './read-changes.js';
 import { PinningJournal } from './journal/pinning-journal.js';
 import { Repository } from './repository.js';
@@ -74,7 +74,7 @@ const GRPC_OPTIONS = {
  */
 export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
   const log = createLog('coordinator');
-  const { timing, bounds, place } = await readConfig(options.config);
+  const { timing, bounds, ...places } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
@@ -87,14 +87,14 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     // What is kept.
     const repository = await Repository.open(join(options.state, 'git'));
     const cacheDirectory = join(options.state, 'cache');
-    const cache = await openCache(place, cacheDirectory, bounds, systemClock, log);
+    const cache = await openCache(places.cache, cacheDirectory, bounds, systemClock, log);
     opened.push(() => cache.close());
     const { disk } = cache.disk;
     const { blobs } = cache;
     const pins = await PeoplePins.open(cacheDirectory, disk);
-    const embedded = new EmbeddedJournal(join(options.state, 'journal.mdb'));
-    opened.push(() => embedded.close());
-    const journal = await PinningJournal.open(embedded, new JobPins(disk));
+    const kept = await openJournal(places.journal, options.state);
+    opened.push(() => kept.close());
+    const journal = await PinningJournal.open(kept.journal, new JobPins(disk));
 
     // What decides, and the shell around it.
     const broken = new AbortController();

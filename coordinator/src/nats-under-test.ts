@@ -12,6 +12,8 @@ export const natsIsInstalled =
 if (!natsIsInstalled) console.warn('skipped: there is no nats-server here; apt-get install nats-server');
 
 export interface NatsUnderTest {
+  /** As NATS clients are told it. */
+  readonly servers: string;
   readonly connection: NatsConnection;
   stop(): Promise<void>;
 }
@@ -29,7 +31,8 @@ export async function startNats(): Promise<NatsUnderTest> {
     port = /Listening for client connections on 127\.0\.0\.1:(\d+)/.exec(said)?.[1];
   }
   server.stderr?.resume();
-  const connection = await connect({ servers: `127.0.0.1:${port}`, waitOnFirstConnect: true });
+  const servers = `127.0.0.1:${port}`;
+  const connection = await connect({ servers, waitOnFirstConnect: true });
   const stop = async () => {
     await connection.close();
     const closed = once(server, 'close');
@@ -37,5 +40,5 @@ export async function startNats(): Promise<NatsUnderTest> {
     await closed;
     await rm(directory, { recursive: true });
   };
-  return { connection, stop };
+  return { servers, connection, stop };
 }

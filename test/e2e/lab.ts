@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -33,10 +33,18 @@ export class Lab {
   #listen = '127.0.0.1:0';
   #http = '127.0.0.1:0';
 
-  private constructor(readonly directory: string) {}
+  private constructor(
+    readonly directory: string,
+    private readonly settings: readonly string[],
+  ) {}
 
-  static async open(): Promise<Lab> {
-    return new Lab(await mkdtemp(join(tmpdir(), 'kbisect-lab-')));
+  /** @param config settings of the coordinator, as its `--config` file has them */
+  static async open(config?: object): Promise<Lab> {
+    const directory = await mkdtemp(join(tmpdir(), 'kbisect-lab-'));
+    if (config === undefined) return new Lab(directory, []);
+    const path = join(directory, 'config.json');
+    await writeFile(path, JSON.stringify(config));
+    return new Lab(directory, ['--config', path]);
   }
 
   get address(): string {
@@ -46,7 +54,8 @@ export class Lab {
   /** Starts the coordinator, at the addresses that it had before. */
   async startCoordinator(): Promise<void> {
     const place = ['--state', join(this.directory, 'state'), '--listen', this.#listen, '--http', this.#http];
-    const child = startProcess(command(['coordinator', ...place]), ['ignore', 'pipe', 'ignore']);
+    const args = ['coordinator', ...place, ...this.settings];
+    const child = startProcess(command(args), ['ignore', 'pipe', 'ignore']);
     this.#coordinator = child;
     const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
     const [, listen, http] = /gRPC (\S+), HTTP (\S+)/.exec(line) ?? [];
