@@ -29,6 +29,8 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly runs: number;
   readonly audit?: number;
   readonly timeout?: number;
+  /** Whether the culprit is checked before it is named. */
+  readonly certify: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
   readonly local?: boolean;
@@ -115,6 +117,8 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     test,
     title: titleOf(options, ends),
     newWhen: newWhenOf(options.newWhen),
+    certify: options.certify,
+    backportTo: [],
   };
   if (isRemote(options.repo)) {
     return {

@@ -159,6 +159,10 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
         'share of the builds that could be spared, 0 to 1, that is done all the same',
       ).argParser(share),
     )
+    .option(
+      '--no-certify',
+      'name the culprit as the search finds it, without trying it again and reverting it',
+    )
     .option('--detach', 'print the job and leave it to the farm')
     .addOption(json())
     .option('--local', 'start a farm for this job alone, and take it down afterwards')

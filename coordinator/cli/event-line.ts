@@ -1,6 +1,7 @@
 import type { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { LeaseEnd, type JobEvent, type Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
+import { describeCheck, resultWord } from '../src/scheduler/certificate.js';
 import { describeOutcome } from '../src/scheduler/oracle.js';
 import type { Paint } from './paint.js';
 import { printable } from './printable.js';
@@ -84,6 +85,13 @@ export function eventLine(
       return lasting(
         `commits that fail with "${printable(failureSignature)}" are tested with ${shortId(fixup)} picked`,
       );
+    }
+    case 'checking':
+      return lasting(`${shortId(fact.value.culprit)} is what is left: it is checked before it is named`);
+    case 'checked': {
+      const check = before.checks[fact.value.check];
+      const what = check === undefined ? 'a check' : describeCheck(check);
+      return lasting(`${resultWord(fact.value.result)}: ${what} (${printable(fact.value.detail)})`);
     }
     case 'ended':
     case undefined:

@@ -77,6 +77,7 @@ export function resultText(job: Job): string {
     case JobState.JOB_STATE_PREPARING:
     case JobState.JOB_STATE_PROVING:
     case JobState.JOB_STATE_SEARCHING:
+    case JobState.JOB_STATE_CERTIFYING:
       lines.push(`${stateWord(job.state)}, ${count(job.candidatesLeft, 'candidate')} left`);
       break;
   }
@@ -110,6 +111,7 @@ export function resultInShort(job: Job): string {
     case JobState.JOB_STATE_PREPARING:
     case JobState.JOB_STATE_PROVING:
     case JobState.JOB_STATE_SEARCHING:
+    case JobState.JOB_STATE_CERTIFYING:
       return `${count(job.candidatesLeft, 'candidate')} left`;
   }
 }

@@ -1,7 +1,9 @@
 import type { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import {
+  CheckResult,
   LeaseEnd,
   Mode,
+  type Check,
   type JobEvent,
   type JobSpec,
   type JobState,
@@ -46,6 +48,10 @@ export interface Progress {
   readonly testSeconds: number | undefined;
   /** Why the coordinator cannot be heard just now. */
   readonly lost: string | undefined;
+  /** The search has ended, and what it found is being checked. */
+  readonly certifying: boolean;
+  /** All checks so far. */
+  readonly checks: readonly Check[];
   readonly ended: { readonly state: JobState; readonly reason: string } | undefined;
 }
 
@@ -67,6 +73,8 @@ export function unknownProgress(job: string): Progress {
     cacheHits: 0,
     testSeconds: undefined,
     lost: undefined,
+    certifying: false,
+    checks: [],
     ended: undefined,
   };
 }
@@ -138,6 +146,12 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
     case 'refuted':
     case 'mended':
       return progress;
+    case 'checking':
+      return { ...progress, certifying: true, checks: [...progress.checks, ...fact.value.checks] };
+    case 'checked': {
+      const failed = fact.value.result === CheckResult.CHECK_RESULT_FAIL;
+      return failed ? { ...progress, certifying: false } : progress;
+    }
     case 'tried':
       return { ...progress, trials: progress.trials + 1 };
     case 'judged': {
@@ -152,8 +166,14 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
 }
 
 /** Where a job stands, in a few words. */
-export function stage({ spec, total, verdicts }: Progress): 'preparing' | 'proving' | 'searching' {
+export function stage({
+  spec,
+  total,
+  verdicts,
+  certifying,
+}: Progress): 'preparing' | 'proving' | 'searching' | 'certifying' {
   if (spec === undefined || total === undefined) return 'preparing';
+  if (certifying) return 'certifying';
   return [spec.new, ...spec.olds].every((end) => verdicts.has(end)) ? 'searching' : 'proving';
 }
 

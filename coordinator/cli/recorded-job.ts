@@ -42,6 +42,7 @@ const spec = (mode: Mode): JobSpec => ({
   test: undefined,
   title: 'linux v6.1..v6.2: crash.c \u001b]0;owned\u0007',
   newWhen: undefined,
+  backportTo: [],
 });
 
 const blob = { digest: '5'.repeat(64), size: 7 };
@@ -100,5 +101,5 @@ export function recordedJob(mode: Mode): WatchMessage[] {
 /** How it ended. */
 export const recordedEnd: WatchMessage = event(200, {
   $case: 'ended',
-  value: { state: JobState.JOB_STATE_FOUND, culprit: MIDDLE, candidates: [], reason: '' },
+  value: { state: JobState.JOB_STATE_FOUND, culprit: MIDDLE, candidates: [], reason: '', pair: [] },
 });

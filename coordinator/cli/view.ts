@@ -87,6 +87,8 @@ function outlookText(progress: Progress): string {
       return 'preparing';
     case 'proving':
       return 'proving the ends';
+    case 'certifying':
+      return 'checking the culprit';
     case 'searching':
       return rounds === 0 ? 'nearly there' : `about ${count(rounds, 'round')}${time} to go`;
   }

@@ -37,6 +37,7 @@ export function isOver(state: JobState): boolean {
     case JobState.JOB_STATE_PREPARING:
     case JobState.JOB_STATE_PROVING:
     case JobState.JOB_STATE_SEARCHING:
+    case JobState.JOB_STATE_CERTIFYING:
       return false;
   }
 }

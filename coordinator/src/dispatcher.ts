@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, Check, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
 import { leaseId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
@@ -10,7 +10,7 @@ import type { RangeChanges } from './classes/prediction.js';
 import type { Journal } from './journal/journal.js';
 import type { Farm } from './scheduler/farm.js';
 import type { Input } from './scheduler/inputs.js';
-import type { Effect, Output } from './scheduler/output.js';
+import type { Effect, Output, Question } from './scheduler/output.js';
 import type { Range } from './scheduler/range.js';
 import type { Suspects } from './search/priors.js';
 import type { CommitGraph } from './search/graph.js';
@@ -39,6 +39,13 @@ export interface Surroundings {
     console: BlobRef,
     signal: AbortSignal,
   ) => Promise<Suspects[]>;
+  /** What is to be checked of a job's culprit. */
+  readonly makeChecks: (
+    job: JobId,
+    spec: JobSpec,
+    question: Question,
+    signal: AbortSignal,
+  ) => Promise<readonly Check[]>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Ends the daemon: what is in memory and what is in the journal have come apart. */
@@ -175,6 +182,9 @@ export class Dispatcher {
       case 'read-suspects':
         void this.#readSuspects(effect.job, effect.spec, effect.graph, effect.console);
         return;
+      case 'make-checks':
+        void this.#makeChecks(effect.job, effect.spec, effect.question);
+        return;
       case 'read-record':
         void this.#readRecord(effect.job, effect.record);
         return;
@@ -230,6 +240,22 @@ export class Dispatcher {
       if (suspects.length > 0) await this.#hand({ kind: 'suspects', job, suspects });
     } catch (error) {
       if (!this.signal.aborted) log.warn({ job, err: error }, 'what the crash names cannot be read');
+    }
+  }
+
+  /** Owns its promise: it is tried until git does it, as no culprit is named without. */
+  async #makeChecks(job: JobId, spec: JobSpec, question: Question): Promise<void> {
+    const { makeChecks, clock, log } = this.surroundings;
+    for (;;) {
+      try {
+        const checks = await makeChecks(job, spec, question, this.signal);
+        await this.#hand({ kind: 'checks', job, culprit: question.culprit, checks });
+        return;
+      } catch (error) {
+        if (this.signal.aborted) return;
+        log.error({ job, err: error }, 'the checks of the culprit cannot be made; trying again');
+        await clock.sleep(10_000, this.signal).catch(() => undefined);
+      }
     }
   }
 

@@ -32,6 +32,7 @@ import { Dispatcher } from './dispatcher.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
 import { openJournal } from './journal/open-journal.js';
+import { makeChecks } from './make-checks.js';
 import { readChanges } from './read-changes.js';
 import { PinningJournal } from './journal/pinning-journal.js';
 import { Repository } from './repository.js';
@@ -112,6 +113,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
           const console = await wholeBlob(blobs, blobName(digest, size));
           return repository.suspectsIn(console.toString('utf8'), spec, graph, cancel);
         },
+        makeChecks: (job, spec, question, cancel) => makeChecks(repository.git, job, spec, question, cancel),
         clock: systemClock,
         log,
         fail: (error) => broken.abort(error),

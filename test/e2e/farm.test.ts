@@ -26,13 +26,6 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
-/** Commits that were built, each as often as a build of it was finished. */
-async function finishedBuilds(id: string): Promise<string[]> {
-  return (await lab.events(id)).flatMap((fact) =>
-    fact.$case === 'built' && !fact.value.cached ? [fact.value.commit] : [],
-  );
-}
-
 function regression(from: TinyJob, reproducer: string, good = 'c0', bad = 'main'): string[] {
   return ['--repo', from.repo, '--good', good, '--bad', bad, '--reproducer', reproducer];
 }
@@ -68,7 +61,7 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
       break;
     }
     expect(await lab.result(id)).toMatchObject({ state: 'found', culprit: { commit: fresh.ids.get('c21') } });
-    const builds = await finishedBuilds(id);
+    const builds = await lab.finishedBuilds(id);
     expect(new Set(builds).size).toBe(builds.length);
   });
 
@@ -88,7 +81,7 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
       await lab.startCoordinator();
     }
     expect(await lab.result(id)).toMatchObject({ state: 'found', culprit: { commit: fresh.ids.get('c33') } });
-    const builds = await finishedBuilds(id);
+    const builds = await lab.finishedBuilds(id);
     expect(new Set(builds).size).toBe(builds.length);
   });
 

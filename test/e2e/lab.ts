@@ -130,6 +130,21 @@ export class Lab {
     return events;
   }
 
+  /** Commits that a job had built for its search, each as often as a build was finished; a check may build anew. */
+  async finishedBuilds(job: string): Promise<string[]> {
+    const events = await this.events(job);
+    const checks = new Set(
+      events.flatMap((fact) =>
+        fact.$case === 'leased' && fact.value.check !== undefined ? [fact.value.lease] : [],
+      ),
+    );
+    return events.flatMap((fact) =>
+      fact.$case === 'built' && !fact.value.cached && !checks.has(fact.value.lease)
+        ? [fact.value.commit]
+        : [],
+    );
+  }
+
   /** Processes that work below an agent's directory, by their commands. */
   async workers(agent: string): Promise<string[]> {
     const found: string[] = [];

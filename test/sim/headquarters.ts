@@ -7,6 +7,9 @@ import { messageOf } from '@kbisect/shared/errors';
 import { Welcome } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Range } from '@kbisect/coordinator/scheduler/range';
 import type { Connection } from './network.js';
+import type { Check } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { CommitId, JobId } from '@kbisect/shared/ids';
+import { checksOf } from './plan.js';
 import { Life } from './virtual-time.js';
 import type { World } from './world.js';
 
@@ -49,6 +52,10 @@ export class Headquarters {
       readChanges: () => Promise.reject(new Error('no diffs here')),
       readRecord: () => Promise.reject(new Error('no build records here')),
       readSuspects: () => Promise.resolve([]),
+      makeChecks: (job: JobId, _spec: unknown, { culprit }: { culprit: CommitId }) =>
+        new Promise<readonly Check[]>((resolve) => {
+          life.after(world.chance.between(1, 2000), () => resolve(checksOf(world.jobPlan(job), culprit)));
+        }),
       clock: life.clock({ offsetMs, rate: 1 }),
       log: world.log,
       fail: (error: unknown) => this.crash(`because ${messageOf(error)}`, life),

@@ -1,9 +1,12 @@
 import {
+  CheckKind,
+  CheckResult,
   JobState,
   LeaseEnd,
   Verdict,
   type JobEvent,
   type JobEvent_Ended,
+  type JobEvent_Leased,
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { AgentMessage, CoordinatorMessage, LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { CommitId, JobId } from '@kbisect/shared/ids';
@@ -20,6 +23,7 @@ interface LeaseRecord {
   readonly agent: string;
   readonly epoch: number;
   readonly doubles: string;
+  readonly check: number | undefined;
   ended: LeaseEnd | undefined;
   /** Marks of its results that are in the journal, in order. */
   readonly kept: string[];
@@ -31,6 +35,10 @@ interface JobRecord {
   readonly failures: Map<string, number>;
   readonly skipped: Set<string>;
   readonly verdicts: Set<string>;
+  /** The last certificate's culprit and checks, and what these have come to. */
+  certificate: { readonly culprit: string; readonly kinds: CheckKind[]; readonly from: number } | undefined;
+  readonly checked: Map<number, CheckResult>;
+  checks: number;
   state: JobState | undefined;
   cancelAcknowledged: boolean;
 }
@@ -56,6 +64,9 @@ export class Invariants {
         failures: new Map(),
         skipped: new Set(),
         verdicts: new Set(),
+        certificate: undefined,
+        checked: new Map(),
+        checks: 0,
         state: undefined,
         cancelAcknowledged: false,
       });
@@ -97,6 +108,11 @@ export class Invariants {
       else if (fact?.$case === 'built') this.#kept(id, fact.value, fact.value.log?.digest ?? '');
       else if (fact?.$case === 'tried') this.#kept(id, fact.value, fact.value.console?.digest ?? '');
       else if (fact?.$case === 'judged') this.#judged(id, job, fact.value.commit, fact.value.verdict);
+      else if (fact?.$case === 'checking') {
+        const { culprit, checks } = fact.value;
+        job.certificate = { culprit, kinds: checks.map(({ kind }) => kind), from: job.checks };
+        job.checks += checks.length;
+      } else if (fact?.$case === 'checked') job.checked.set(fact.value.check, fact.value.result);
       else if (fact?.$case === 'ended') this.#ended(id, job, fact.value);
     }
   }
@@ -129,11 +145,7 @@ export class Invariants {
     if (running.length > 0) throw new Violation(`all jobs are over, but agents work on ${running.join()}`);
   }
 
-  #leased(
-    id: JobId,
-    job: JobRecord,
-    value: { lease: string; epoch: number; commit: string; agent: string; doubles?: string | undefined },
-  ): void {
+  #leased(id: JobId, job: JobRecord, value: JobEvent_Leased): void {
     const { lease, epoch, commit, agent, doubles = '' } = value;
     if (this.#leases.has(lease)) throw new Violation(`${id}: lease ${lease} granted twice`);
     if (this.#epochs.has(epoch))
@@ -141,18 +153,29 @@ export class Invariants {
     if (epoch <= this.#epochFloor)
       throw new Violation(`${id}: epoch ${epoch} of lease ${lease} is an old one`);
     // One that was skipped may be mended, and where trials may disagree there may always be one more.
-    if (job.verdicts.has(commit) && !job.skipped.has(commit) && job.plan.spec.runs === 1) {
+    const settled = job.verdicts.has(commit) && !job.skipped.has(commit) && value.check === undefined;
+    if (settled && reliable(job.plan)) {
       throw new Violation(`${id}: ${commit} is tested again after its verdict`);
     }
     for (const other of job.live) {
-      const { commit: its } = this.#leases.get(other)!;
-      if (its === commit && doubles !== other) {
+      const { commit: its, check } = this.#leases.get(other)!;
+      // A check may begin while the one who tried the commit before has told all but the end of it.
+      if (its === commit && check === value.check && doubles !== other) {
         throw new Violation(`${id}: ${lease} is a second live lease of ${commit}, beside ${other}`);
       }
     }
     this.leasesGranted += 1;
     this.#epochs.add(epoch);
-    this.#leases.set(lease, { job: id, commit, agent, epoch, doubles, ended: undefined, kept: [] });
+    this.#leases.set(lease, {
+      job: id,
+      commit,
+      agent,
+      epoch,
+      doubles,
+      check: value.check,
+      ended: undefined,
+      kept: [],
+    });
     job.live.add(lease);
   }
 
@@ -200,7 +223,7 @@ export class Invariants {
   }
 
   #judged(id: JobId, { plan, verdicts, skipped }: JobRecord, commit: string, verdict: Verdict): void {
-    if (verdicts.has(commit) && !skipped.has(commit) && plan.spec.runs === 1)
+    if (verdicts.has(commit) && !skipped.has(commit) && reliable(plan))
       throw new Violation(`${id}: ${commit} is judged twice`);
     verdicts.add(commit);
     if (verdict === Verdict.VERDICT_SKIP) {
@@ -208,7 +231,7 @@ export class Invariants {
       return;
     }
     const isNew = plan.isNew.has(commit as CommitId);
-    if ((verdict === Verdict.VERDICT_NEW) !== isNew) {
+    if ((verdict === Verdict.VERDICT_NEW) !== isNew && plan.lie === undefined) {
       throw new Violation(`${id}: ${commit} is judged ${isNew ? 'old, but is new' : 'new, but is old'}`);
     }
   }
@@ -220,13 +243,34 @@ export class Invariants {
         `${id} ends as ${state} (${culprit || candidates.join() || reason}), which is not so`,
       );
     }
+    if (value.state === JobState.JOB_STATE_FOUND) this.#certified(id, job, value.culprit);
     job.state = value.state;
+  }
+
+  /** Nothing is named that was not checked, and nothing of which a check has failed. */
+  #certified(id: JobId, { certificate, checked }: JobRecord, culprit: string): void {
+    if (certificate?.culprit !== culprit)
+      throw new Violation(`${id}: ${culprit} is named without a certificate`);
+    const { kinds, from } = certificate;
+    const needed = [CheckKind.CHECK_KIND_CULPRIT, CheckKind.CHECK_KIND_PARENT, CheckKind.CHECK_KIND_REVERT];
+    if (!needed.every((kind) => kinds.includes(kind)))
+      throw new Violation(`${id}: ${culprit} is named, and not all of it was checked`);
+    for (let check = from; check < from + kinds.length; check++) {
+      const result = checked.get(check);
+      if (result === undefined || result === CheckResult.CHECK_RESULT_FAIL)
+        throw new Violation(
+          `${id}: ${culprit} is named, but its check ${check} has ${result ?? 'no result'}`,
+        );
+    }
   }
 
   /** Whether an end of the job says what is true, or that it cannot be told where that is so. */
   #isHonest({ plan, skipped, failures }: JobRecord, { state, culprit, candidates }: JobEvent_Ended): boolean {
     if (state === JobState.JOB_STATE_FOUND) return culprit === plan.culprit;
     if (state === JobState.JOB_STATE_CANCELLED) return plan.cancelledMs !== undefined;
+    // What is only left over is not checked, and a lie may have left it.
+    const lied = plan.lie !== undefined && skipped.size > 0;
+    if (state === JobState.JOB_STATE_AMBIGUOUS && lied) return true;
     if (state === JobState.JOB_STATE_AMBIGUOUS) {
       return candidates.length > 1 && candidates.includes(plan.culprit) && skipped.size > 0;
     }
@@ -241,4 +285,9 @@ export class Invariants {
     if (job === undefined) throw new Violation(`there is no job ${id}`);
     return job;
   }
+}
+
+/** Whether one trial tells, so that none is made a second time but for a check. */
+function reliable({ spec, lie }: JobPlan): boolean {
+  return spec.runs === 1 && lie === undefined;
 }

@@ -2,7 +2,7 @@ import { Session, type Report, type TaskEnd, type Worker } from '@kbisect/agent/
 import { Capabilities, Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId } from '@kbisect/shared/ids';
 import type { Clock } from '@kbisect/shared/clock';
-import type { AgentPlan } from './plan.js';
+import { isNewIn, type AgentPlan } from './plan.js';
 import { Life } from './virtual-time.js';
 import type { World } from './world.js';
 
@@ -99,7 +99,7 @@ export class Machine {
       );
     }
     if (chance.happens(faults.taskFails)) throw new Error('the disk of this machine is full');
-    const cached = world.images.has(commit);
+    const cached = world.images.has(commit) && task.clean !== true;
     if (!cached) {
       report.progress(Progress_Phase.PHASE_BUILD, 0);
       await takes(2, 15);
@@ -120,7 +120,8 @@ export class Machine {
     for (let trial = 0; trial < task.trials; trial++) {
       report.progress(Progress_Phase.PHASE_BOOT, trial / task.trials);
       await takes(0.5, 3);
-      const kind = plan.isNew.has(commit) ? ('fail' as const) : ('pass' as const);
+      const kind =
+        isNewIn(plan, commit) !== world.liesOf(plan, commit) ? ('fail' as const) : ('pass' as const);
       const value = { commit, seconds: 1, image: commit, initramfs: '' };
       const console = { digest: world.mark(), size: 1 };
       report.result({

@@ -142,6 +142,13 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       }
     },
   ),
+  'a culprit is named with nothing checked': farm(
+    class extends Farm {
+      override handle(input: Input, now: number): Output {
+        return super.handle(input.kind === 'checks' ? { ...input, checks: [] } : input, now);
+      }
+    },
+  ),
   'a withdrawn lease is not withdrawn from its agent': {
     ...SOUND,
     says: (message) => (message.kind?.$case === 'cancel' ? undefined : message),

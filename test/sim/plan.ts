@@ -1,4 +1,4 @@
-import { JobSpec, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Check, CheckKind, JobSpec, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import { RevListParser, type CommitGraph } from '@kbisect/coordinator/search/graph';
 import type { Chance } from './chance.js';
@@ -14,6 +14,8 @@ export interface JobPlan {
   readonly culprit: CommitId;
   readonly isNew: ReadonlySet<CommitId>;
   readonly untestable: ReadonlySet<CommitId>;
+  /** A commit whose first trial shows the opposite of what is so. */
+  readonly lie: CommitId | undefined;
   readonly submittedMs: number;
   readonly cancelledMs: number | undefined;
 }
@@ -83,6 +85,32 @@ export function drawPlan(chance: Chance): Plan {
   };
 }
 
+/** What is checked of a culprit; its revert on the new end has an id of its own. */
+export function checksOf({ graph, spec }: JobPlan, culprit: CommitId): Check[] {
+  const parents = [...graph.parents(graph.indexOf(culprit)!)].map((parent) => graph.id(parent));
+  const old = (of: string, commit: string, kind: CheckKind) =>
+    Check.fromPartial({ kind, of, commit, expected: Verdict.VERDICT_OLD });
+  return [
+    Check.fromPartial({
+      kind: CheckKind.CHECK_KIND_CULPRIT,
+      of: culprit,
+      commit: culprit,
+      expected: Verdict.VERDICT_NEW,
+    }),
+    ...(parents.length > 0 ? parents : spec.olds).map((parent) =>
+      old(parent, parent, CheckKind.CHECK_KIND_PARENT),
+    ),
+    old(culprit, REVERT + culprit.slice(1), CheckKind.CHECK_KIND_REVERT),
+  ];
+}
+
+const REVERT = 'e';
+
+/** Whether a commit of a job shows the trouble: the new end with another commit reverted than the culprit does. */
+export function isNewIn({ isNew, culprit }: JobPlan, commit: CommitId): boolean {
+  return commit.startsWith(REVERT) ? commit.slice(1) !== culprit.slice(1) : isNew.has(commit);
+}
+
 /** Each kind of fault is there or not, so that some worlds see many of one kind and others all kinds together. */
 function drawFaults(chance: Chance): FaultPlan {
   const rate = (mean: number) => (chance.happens(0.35) ? mean * chance.between(0.3, 3) : Infinity);
@@ -134,6 +162,7 @@ function drawJob(n: number, chance: Chance): JobPlan {
     culprit: ids[culprit]!,
     isNew: new Set([...news].map((index) => ids[index]!)),
     untestable,
+    lie: chance.happens(0.2) && size > 1 ? ids[chance.whole(1, size - 1)] : undefined,
     submittedMs,
     cancelledMs: chance.happens(0.15) ? submittedMs + chance.between(0, 3 * MINUTE) : undefined,
   };

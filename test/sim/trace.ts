@@ -18,11 +18,14 @@ export function describeDurable({ fact }: JobEvent): string {
       return `judged ${short(fact.value.commit)}: ${word(Verdict, fact.value.verdict)} (${fact.value.reason})`;
     case 'ended':
       return `ENDED ${word(JobState, fact.value.state)} ${short(fact.value.culprit)} ${fact.value.reason}`;
+    case 'checked':
+      return `check ${fact.value.check} ${fact.value.result}: ${fact.value.detail}`;
     case 'submitted':
     case 'started':
     case 'collapsed':
     case 'refuted':
     case 'mended':
+    case 'checking':
     case undefined:
       return fact?.$case ?? 'nothing';
   }

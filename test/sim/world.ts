@@ -60,6 +60,7 @@ export class World {
   /** Commits whose image is in the cache. */
   readonly images = new Set<string>();
   faults: FaultPlan;
+  readonly #lied = new Set<JobId>();
   #marks = 0;
   #ids = 0;
   #failure: unknown;
@@ -118,6 +119,14 @@ export class World {
     const plan = this.plan.jobs.find((job) => job.id === id);
     if (plan === undefined) throw new Error(`no plan of job ${id}`);
     return plan;
+  }
+
+  /** Whether a trial of the commit that is made now lies; of a job's trials one does at most. */
+  liesOf({ id, lie }: JobPlan, commit: string): boolean {
+    if (commit !== lie || this.#lied.has(id)) return false;
+    this.trace(() => `the trial of ${commit} LIES`);
+    this.#lied.add(id);
+    return true;
   }
 
   rangeOf(title: string): CommitGraph {

@@ -32,6 +32,8 @@ export interface BuildSource {
   /** Cherry-picked on top, in order. */
   readonly fixups: readonly CommitId[];
   readonly recipe: Digest;
+  /** Nothing of what was built before is to be used. */
+  readonly clean?: boolean;
 }
 
 /**
@@ -80,7 +82,7 @@ export class BuildTree {
    */
   async checkout(source: BuildSource, signal: AbortSignal): Promise<void> {
     const { commit, fixups, recipe } = source;
-    const warm = this.warm?.recipe === recipe;
+    const warm = this.warm?.recipe === recipe && source.clean !== true;
     const before = this.#state;
     // What happens between here and the end of the build would not be seen by the next one.
     if (before) await this.#keep({ ...before, building: true });

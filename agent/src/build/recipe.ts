@@ -29,7 +29,15 @@ export function recipeDigest(recipe: Recipe): Digest {
   );
 }
 
-/** Names the build of a source, with what is cherry-picked on it, by a recipe: equal keys give equal images. */
-export function buildAction(tree: TreeId, fixups: readonly CommitId[], recipe: Digest): Digest {
-  return digestOf(JSON.stringify(['build', tree, fixups, recipe]));
+/**
+ * Names the build of a source, with what is cherry-picked on it, by a recipe: equal keys give equal images.
+ * @param clean whether it is of a tree in which nothing was built before
+ */
+export function buildAction(
+  tree: TreeId,
+  fixups: readonly CommitId[],
+  recipe: Digest,
+  clean = false,
+): Digest {
+  return digestOf(JSON.stringify([clean ? 'clean build' : 'build', tree, fixups, recipe]));
 }

@@ -37,6 +37,8 @@ export interface BuiltImage {
   readonly symbols: BlobRef | undefined;
   /** What it consumed; only of an image. */
   readonly record: BlobRef | undefined;
+  /** The configuration that it was built with. */
+  readonly config: BlobRef | undefined;
   /** Only of a failure. */
   readonly failureSignature: string | undefined;
   /** Names the recipe. */
@@ -47,7 +49,8 @@ export interface BuiltImage {
 
 /**
  * The image of a commit: from the cache when it was ever built by this recipe, else built here and put there. A failure
- * to build is remembered just the same. An audit builds, whatever is known.
+ * to build is remembered just the same. An audit builds, whatever is known; a clean build has nothing of what was built
+ * before, and is known by clean builds alone.
  * @throws KbisectError `invalid-argument` naming config symbols that cannot be set; anything that is wrong with this
  *   machine
  */
@@ -77,7 +80,8 @@ export async function buildOrFetchImage(
     fragments: texts.fragments.map(({ text }) => text),
     toolchain: toolchain.identity,
   });
-  const action = buildAction(await slot.mirror.git.treeOf(commit), fixups, recipe);
+  const clean = task.clean === true;
+  const action = buildAction(await slot.mirror.git.treeOf(commit), fixups, recipe, clean);
   const audit = task.audit === true;
   const known = audit ? undefined : await slot.artifacts.actionResult(action, signal);
   if (known) return fromCache(known, test, recipe, slot, signal);
@@ -86,13 +90,16 @@ export async function buildOrFetchImage(
   const others = audit ? undefined : await slot.artifacts.actionResult(action, signal);
   if (others) return await fromCache(others, test, recipe, slot, signal);
   const equal = async (config: string) =>
-    audit ? undefined : fetchKnownImage(task.knownImages, config, slot, signal);
+    audit || clean ? undefined : fetchKnownImage(task.knownImages, config, slot, signal);
   const foretold = await equal('');
   if (foretold) return equalImage(foretold, recipe, started);
 
-  const source: BuildSource = { commit, fixups, recipe };
+  const source: BuildSource = { commit, fixups, recipe, clean };
   const tree = await slot.builds.choose(source);
-  const bench = { toolchain, sandbox: means.sandbox, ccache: means.ccache, objects: means.objects };
+  const before = clean
+    ? { ccache: undefined, objects: undefined }
+    : { ccache: means.ccache, objects: means.objects };
+  const bench = { toolchain, sandbox: means.sandbox, ...before };
   const { jobs, readsShow } = means;
   const { modules } = test;
   const order = { ...texts, source, arch, bench, jobs, modules, equal, readsShow, directory: slot.directory };
@@ -106,13 +113,15 @@ export async function buildOrFetchImage(
   let image: CachedFile | undefined;
   let record: BlobRef | undefined;
   let symbols: BlobRef | undefined;
+  let config: BlobRef | undefined;
   const builtModules: BuiltModule[] = [];
   if (built.kind === 'image') {
     const path = join(built.tree, arch.image);
     image = { path, blob: await upload(path) };
     record = built.record === undefined ? undefined : await upload(built.record);
     outputs.push(output('image', image.blob));
-    outputs.push(output('.config', await upload(join(built.tree, '.config'))));
+    config = await upload(join(built.tree, '.config'));
+    outputs.push(output('.config', config));
     symbols = await upload(join(built.tree, 'System.map'));
     outputs.push(output('System.map', symbols));
     for (const name of modules) {
@@ -135,7 +144,7 @@ export async function buildOrFetchImage(
   );
   const seconds = secondsSince(started);
   const told = { failure, failureSignature, log, cached: false, seconds, recipe, equalTo: undefined };
-  return { ...told, image, modules: builtModules, symbols, record };
+  return { ...told, image, modules: builtModules, symbols, record, config };
 }
 
 /** Another commit's image, which this one's is known to be equal to. */
@@ -145,6 +154,7 @@ function equalImage({ image, record, equalTo }: KnownImage, recipe: Digest, star
     failureSignature: undefined,
     log: undefined,
     symbols: undefined,
+    config: undefined,
     modules: [],
   };
   return { ...unbuilt, image, record, recipe, equalTo, cached: true, seconds: secondsSince(started) };
@@ -159,7 +169,8 @@ async function fromCache(
 ): Promise<BuiltImage> {
   const log = blobOf(known, 'build.log');
   const blob = blobOf(known, 'image');
-  const common = { log, cached: true, seconds: 0, recipe, equalTo: undefined };
+  const config = blobOf(known, '.config');
+  const common = { log, config, cached: true, seconds: 0, recipe, equalTo: undefined };
   if (blob === undefined) {
     const failure = Buffer.from(known.stderrRaw).toString('utf8') || 'it failed before';
     const failureSignature = Buffer.from(known.stdoutRaw).toString('utf8') || failure;

@@ -20,6 +20,7 @@ export async function runTask(
   await slot.mirror.fetchCommit(gitUrl, commit, signal);
   report.progress(Progress_Phase.PHASE_CHECKOUT, 0);
   await slot.worktree.checkout(commit, signal);
+  if (task.clean === true) await slot.worktree.clean(signal);
   for (let trial = 0; trial < task.trials; trial++) {
     report.progress(Progress_Phase.PHASE_RUN, trial / task.trials);
     const consolePath = join(slot.directory, 'console');

@@ -120,6 +120,7 @@ async function oneTrial(
       seconds,
       image: guest.image.blob.digest,
       initramfs: guest.initramfs.blob.digest,
+      initramfsSize: guest.initramfs.blob.size,
       machine: { accelerator: guest.accelerator, arguments: [guest.arch.qemu, ...command] },
     };
   } finally {

@@ -82,6 +82,7 @@ async function headline(job: Job, line: (commit: CommitId) => Promise<string>): 
     case JobState.JOB_STATE_PREPARING:
     case JobState.JOB_STATE_PROVING:
     case JobState.JOB_STATE_SEARCHING:
+    case JobState.JOB_STATE_CERTIFYING:
       return `still running: ${job.remaining} candidates left`;
   }
 }

@@ -132,6 +132,8 @@ const jobSpec = z.object({
   ]),
   title: z.string().max(512),
   newWhen: newWhen.optional(),
+  certify: z.boolean().optional(),
+  backportTo: z.array(z.object({ name: z.string().min(1).max(512), commit: revision })).max(100),
 });
 
 /** Seconds that a trial gets when the user has not said. */

@@ -37,6 +37,7 @@ function dispatcherWithoutJobs(): Dispatcher {
     readRange: unread,
     readChanges: unread,
     readRecord: unread,
+    makeChecks: () => Promise.resolve([]),
     readSuspects: unread,
     clock: systemClock,
     log,

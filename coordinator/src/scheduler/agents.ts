@@ -51,8 +51,13 @@ export class Agent {
       .map(({ commit }) => commit as CommitId);
   }
 
+  /** Whether it takes tasks, now or when it has rested. */
+  get isPresent(): boolean {
+    return this.connected && !this.draining;
+  }
+
   accepts(now: number): boolean {
-    return this.connected && !this.draining && now >= this.restUntil;
+    return this.isPresent && now >= this.restUntil;
   }
 
   succeeded(): void {

@@ -14,6 +14,8 @@ export interface CommitEvidence {
   /** What its longest trial took, in seconds. */
   longest?: number;
   buildFailure?: string;
+  /** The agent that tried it first. */
+  triedOn?: AgentName;
   /** Agents that failed to test it for reasons that are not the commit's. */
   readonly failedOn: AgentName[];
   lastFailure?: string;
@@ -44,9 +46,18 @@ export class Evidence {
     return known;
   }
 
-  built({ value }: FactOf<'built'>): void {
-    if (value.cached) this.cacheHits += 1;
+  /** Counts a build or a trial, whatever it is of. */
+  count(fact: FactOf<'built'> | FactOf<'tried'>): void {
+    if (fact.$case === 'tried') {
+      this.trials += 1;
+      this.#seconds += fact.value.seconds;
+    } else if (fact.value.cached) this.cacheHits += 1;
     else this.builds += 1;
+  }
+
+  built(fact: FactOf<'built'>): void {
+    this.count(fact);
+    const { value } = fact;
     const commit = commitId(value.commit);
     if (value.image !== undefined) {
       this.#gave(value.image.digest, commit);
@@ -56,11 +67,12 @@ export class Evidence {
     this.unjudged.add(commit);
   }
 
-  tried({ value }: FactOf<'tried'>): void {
-    this.trials += 1;
-    this.#seconds += value.seconds;
+  tried(fact: FactOf<'tried'>, agent: AgentName | undefined): void {
+    this.count(fact);
+    const { value } = fact;
     const commit = commitId(value.commit);
     const known = this.of(commit);
+    if (agent !== undefined) known.triedOn ??= agent;
     if (value.outcome) known.outcomes.push(value.outcome);
     known.longest = Math.max(known.longest ?? 0, value.seconds);
     this.unjudged.add(commit);

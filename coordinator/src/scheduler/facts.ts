@@ -25,7 +25,8 @@ export function ended(
   candidates: CommitId[] = [],
   confidence?: number,
 ): FactOf<'ended'> {
-  return { $case: 'ended', value: { state, culprit: culprit ?? '', candidates, reason, confidence } };
+  const value = { state, culprit: culprit ?? '', candidates, reason, confidence, pair: [] };
+  return { $case: 'ended', value };
 }
 
 export function aborted(reason: string): FactOf<'ended'> {

@@ -98,6 +98,13 @@ export class Farm {
         if (!job.over) job.suspect(input.suspects);
         return;
       }
+      case 'checks': {
+        const job = this.#job(input.job);
+        if (job.over) return;
+        job.certificate.prepare(input.culprit, input.checks);
+        this.#advance(job, now);
+        return;
+      }
       case 'changes':
         this.#job(input.job).prediction?.attach(input.changes);
         return;
@@ -212,6 +219,8 @@ export class Farm {
       if (fact.$case === 'ended') this.leases.withdrawAll(job, now);
       this.#recorder.record(job, fact, now);
     }
+    const question = job.takeQuestion();
+    if (question) this.#recorder.ask({ kind: 'make-checks', job: job.id, spec: job.spec, question });
     const crash = job.takeCrash();
     if (crash) this.#recorder.ask({ kind: 'read-suspects', job: job.id, spec: job.spec, ...crash });
   }

@@ -21,6 +21,8 @@ export class Findings {
   /** The next verdict. */
   judge(standing: Standing): FactOf<'judged'> | undefined {
     for (const commit of this.evidence.unjudged) {
+      // A parent of the culprit that lies behind the old ends is tried, and needs no verdict.
+      if (standing.graph.indexOf(commit) === undefined && !this.ends.isEnd(commit)) continue;
       const fact = standing.noisy ? this.#likelyVerdict(commit, standing) : this.#verdict(commit);
       if (fact) return fact;
     }
@@ -38,6 +40,15 @@ export class Findings {
     const tip = graph.id(graph.size - 1);
     const alone = conclusion.kind === 'found' && conclusion.culprit === graph.size - 1;
     return alone && tip !== this.ends.new && !this.verdicts.has(tip) ? tip : undefined;
+  }
+
+  /** The culprit, when the search has come to one and nothing is left to be tested of it. */
+  culprit(standing: Standing): CommitId | undefined {
+    const { graph, search, noisy } = standing;
+    const conclusion = search.conclusion();
+    if (conclusion.kind !== 'found' || this.openTip(standing) !== undefined) return undefined;
+    const outside = noisy ? undefined : this.#outside(conclusion.culprit, graph);
+    return outside === undefined ? graph.id(conclusion.culprit) : undefined;
   }
 
   /** How the job ends, after the verdicts that belong to that end; undefined while there is more to test. */

@@ -1,5 +1,5 @@
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Check, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type {
   BuildResult,
   Hello,
@@ -9,7 +9,7 @@ import type {
   TrialResult,
   WarmTree,
 } from '@kbisect/shared/gen/kbisect/v1/session';
-import type { AgentName, JobId } from '@kbisect/shared/ids';
+import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
 import type { RangeChanges } from '../classes/prediction.js';
 import type { Suspects } from '../search/priors.js';
 import type { Range } from './range.js';
@@ -24,6 +24,8 @@ export type Input =
   | { kind: 'record'; job: JobId; digest: string; record: BuildRecord | undefined }
   /** Commits that touch what the new end's crash names. */
   | { kind: 'suspects'; job: JobId; suspects: readonly Suspects[] }
+  /** What is to be checked of a culprit. */
+  | { kind: 'checks'; job: JobId; culprit: CommitId; checks: readonly Check[] }
   | { kind: 'range-unreadable'; job: JobId; reason: string }
   | { kind: 'cancel'; job: JobId }
   | { kind: 'hello'; hello: Hello }

@@ -16,6 +16,8 @@ export interface JobLease {
   readonly grantedAt: Date;
   /** The straggler beside which it runs. */
   readonly doubles: LeaseId | undefined;
+  /** The check that it is for, by its place among those of the job; its result is not the search's. */
+  readonly check: number | undefined;
   /** How often the commit is to be tried. */
   readonly trials: number;
   /** How many results of it are in the journal, and how many of them are trials. */
@@ -59,6 +61,7 @@ export class JobLeases {
       fixups,
       grantedAt,
       doubles,
+      check: value.check,
       ...told,
       state: 'live',
     });

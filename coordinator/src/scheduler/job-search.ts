@@ -103,6 +103,13 @@ export class JobSearch {
     this.#doubt();
   }
 
+  /** From now on single trials are not relied on: a check has contradicted what they said. */
+  distrust(): void {
+    if (this.noisy) return;
+    this.#contradicted = true;
+    this.renew();
+  }
+
   #doubt(): void {
     if (this.#contradicted || this.#search?.contradicted !== true) return;
     this.#contradicted = true;

@@ -1,4 +1,5 @@
 import {
+  CheckKind,
   JobState,
   Verdict,
   type BlobRef,
@@ -10,13 +11,17 @@ import { Audit } from '../classes/audit.js';
 import type { BuildForecast, Prediction } from '../classes/prediction.js';
 import type { CommitGraph } from '../search/graph.js';
 import type { Suspects } from '../search/priors.js';
+import { Certificate, type CheckOrder } from './certificate.js';
+import type { Reader } from './check-state.js';
 import { Ends } from './ends.js';
 import { Evidence } from './evidence.js';
 import type { Fact, FactOf } from './facts.js';
 import { Findings } from './findings.js';
 import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
-import { JobSearch } from './job-search.js';
+import { JobSearch, type Standing } from './job-search.js';
+import { describeTally, nearer, readingOf, tally, trialsToBeSure } from './noise.js';
+import type { Question } from './output.js';
 import { outsideOf, type Range } from './range.js';
 
 /**
@@ -30,6 +35,7 @@ export class Job {
   /** In the order they came, ends included. */
   readonly verdicts = new Map<CommitId, Verdict>();
   readonly leases = new JobLeases();
+  readonly certificate: Certificate;
   culprit: CommitId | undefined;
   candidates: CommitId[] = [];
   reason = '';
@@ -66,6 +72,7 @@ export class Job {
     this.#ends = new Ends(spec, this.evidence, this.verdicts);
     this.#search = new JobSearch(this.#ends, this.evidence, prediction);
     this.#findings = new Findings(this.#ends, this.evidence, this.verdicts);
+    this.certificate = new Certificate(spec, () => this.#trialsOfChecks());
     this.#audit = prediction && spec.audit ? new Audit(prediction, spec.audit) : undefined;
   }
 
@@ -81,6 +88,7 @@ export class Job {
       case JobState.JOB_STATE_PREPARING:
       case JobState.JOB_STATE_PROVING:
       case JobState.JOB_STATE_SEARCHING:
+      case JobState.JOB_STATE_CERTIFYING:
         return false;
     }
   }
@@ -129,6 +137,17 @@ export class Job {
     return { graph, console: this.#crash };
   }
 
+  /** The culprit for which checks have to be made, once, and its parents in a range that leaves commits out. */
+  takeQuestion(): Question | undefined {
+    const culprit = this.over ? undefined : this.certificate.takeQuestion();
+    const { graph } = this.#search.range ?? {};
+    const index = culprit && graph?.indexOf(culprit);
+    if (culprit === undefined || graph === undefined || index === undefined) return undefined;
+    const parents = [...graph.parents(index)].map((parent) => graph.id(parent));
+    const whole = this.spec.pathspecs.length === 0;
+    return { culprit, parents: whole ? undefined : parents.length > 0 ? parents : [...this.#ends.olds] };
+  }
+
   /** Takes in which commits touch what the crash names. */
   suspect(suspects: readonly Suspects[]): void {
     this.#search.suspect(suspects);
@@ -167,18 +186,35 @@ export class Job {
         return;
       case 'leaseEnded': {
         const failed = this.leases.ended(fact, this.lastAt);
-        if (failed) this.evidence.failed(failed, fact.value.detail);
+        if (failed === undefined) return;
+        const check = this.certificate.stateOf(failed.check);
+        if (check === undefined) this.evidence.failed(failed, fact.value.detail);
+        else {
+          check.failedOn.push(failed.agent);
+          check.lastFailure = fact.value.detail;
+        }
         return;
       }
+      case 'checking':
+        this.state = JobState.JOB_STATE_CERTIFYING;
+        this.certificate.checking(fact);
+        return;
+      case 'checked':
+        if (!this.certificate.checked(fact)) return;
+        this.state = JobState.JOB_STATE_SEARCHING;
+        this.#search.distrust();
+        return;
       case 'built':
         this.leases.built(fact);
+        if (this.#checkBuilt(fact)) return;
         this.evidence.built(fact);
         this.#search.hear(fact);
         this.#learnBuild(fact, this.leases.get(leaseId(fact.value.lease))?.fixups ?? []);
         return;
       case 'tried':
         this.leases.tried(fact);
-        this.evidence.tried(fact);
+        if (this.#checkTried(fact)) return;
+        this.evidence.tried(fact, this.leases.get(leaseId(fact.value.lease))?.agent);
         this.#search.hear(fact);
         if (fact.value.commit === this.#ends.new && fact.value.outcome?.kind?.$case === 'crash')
           this.#crash ??= fact.value.console;
@@ -224,6 +260,8 @@ export class Job {
     if (kind !== 'searching' && this.#audits().length > 0) return undefined;
     const mending = kind === 'found' ? undefined : this.#mending();
     if (mending !== undefined) return 'probe' in mending ? undefined : mending;
+    const certified = this.#certify(standing);
+    if (certified !== undefined) return certified === 'wait' ? undefined : certified;
     const end = this.#findings.end(standing);
     if (end?.$case === 'ended' && this.#audit !== undefined) end.value.audited = this.#audit.done;
     return end;
@@ -236,6 +274,7 @@ export class Job {
   wanted(slots: number, trees: readonly CommitId[] = []): Wanted[] {
     const { standing } = this.#search;
     if (this.over || standing === undefined || this.state === JobState.JOB_STATE_PREPARING) return [];
+    if (this.state === JobState.JOB_STATE_CERTIFYING) return this.#checksWanted(standing).slice(0, slots);
     const leased = new Set(this.leases.live.map((lease) => lease.commit));
     const unproved = this.#ends.unproved();
     if (unproved.length > 0) {
@@ -248,8 +287,8 @@ export class Job {
     const tip = this.#findings.openTip(standing);
     if (tip !== undefined)
       return leased.has(tip) ? [] : [{ commit: tip, audit: false, fixups: [] }].slice(0, slots);
-    const inFlight = this.leases.live.flatMap(({ commit, audit }) =>
-      audit ? [] : (this.#search.place(graph, commit) ?? []),
+    const inFlight = this.leases.live.flatMap(({ commit, audit, check }) =>
+      audit || check !== undefined ? [] : (this.#search.place(graph, commit) ?? []),
     );
     const commitAt = (place: number) => this.#search.commitAt(graph, place);
     const cost = (place: number) => this.forecast(commitAt(place), trees).seconds;
@@ -273,8 +312,9 @@ export class Job {
     return { objects, seconds: seconds + trials };
   }
 
-  /** How often a commit is to be tried that is leased now: once where trials may disagree, as each may change what is best next. */
-  trialsFor(commit: CommitId): number {
+  /** How often what is leased now is to be tried: once where trials may disagree, as each may change what is best next. */
+  trialsFor(commit: CommitId, check?: CheckOrder): number {
+    if (check !== undefined) return check.trials;
     const proving = this.#ends.unproved().length > 0;
     return this.#search.noisy && !proving ? 1 : this.evidence.trialsLeft(commit);
   }
@@ -297,19 +337,101 @@ export class Job {
   futile(): JobLease[] {
     const { live } = this.leases;
     if (this.over) return live;
-    const telling = live.filter((lease) => !lease.audit && !lease.toldAll);
+    const checks = live.filter(
+      ({ id, check, toldAll }) =>
+        check !== undefined && !toldAll && (!this.certificate.isOpen(check) || this.leases.isOutdone(id)),
+    );
+    const telling = live.filter((lease) => !lease.audit && !lease.toldAll && lease.check === undefined);
     const { standing } = this.#search;
     const isKnown = ({ commit }: JobLease) => this.verdicts.has(commit) || this.evidence.isTested(commit);
     const judged = telling.filter(
       (lease) => this.leases.isOutdone(lease.id) || (!standing?.noisy && isKnown(lease)),
     );
-    if (standing === undefined || this.#ends.unproved().length > 0) return judged;
+    if (standing === undefined || this.#ends.unproved().length > 0) return [...judged, ...checks];
     const { graph, search } = standing;
     const places = telling.flatMap((lease) => this.#search.place(graph, lease.commit) ?? []);
     const futile = new Set<number | undefined>(search.futile(places));
-    return telling.filter(
+    const others = telling.filter(
       (lease) => futile.has(this.#search.place(graph, lease.commit)) || judged.includes(lease),
     );
+    return [...others, ...checks];
+  }
+
+  /** What follows for the culprit that the search has come to, before it is named. */
+  #certify(standing: Standing): Fact | 'wait' | undefined {
+    const culprit = this.#findings.culprit(standing);
+    const { proof, wanted } = this.#ends;
+    const certifying = this.state === JobState.JOB_STATE_CERTIFYING;
+    if (proof === undefined || (culprit === undefined && !certifying)) return undefined;
+    const trials = (end: CommitId) => this.evidence.of(end).outcomes;
+    const ends = { old: this.#ends.olds.flatMap(trials), new: [...trials(this.#ends.new)] };
+    const reader: Reader = {
+      reading: (outcome) => readingOf(outcome, proof, wanted),
+      nearer: (outcomes) => nearer(outcomes, ends, proof, wanted),
+      telling: proof.new === 'pass' ? 'old' : 'new',
+      image: (commit) => this.evidence.of(commitId(commit)).image,
+      describe: (outcomes) => {
+        const its = tally(outcomes, wanted);
+        return its === undefined ? 'no outcome' : describeTally(its);
+      },
+    };
+    return this.certificate.next(culprit, reader);
+  }
+
+  #checksWanted({ graph }: Standing): Wanted[] {
+    const leased = new Set(this.leases.live.map(({ check }) => check));
+    return this.certificate
+      .wanted()
+      .filter(({ check }) => !leased.has(check))
+      .map((check) => {
+        // The commits of the range are built as they were, all others as they are.
+        const fixups = graph.indexOf(check.commit) === undefined ? [] : this.#fixups.of(check.commit, graph);
+        return { commit: check.commit, audit: false, fixups, check };
+      });
+  }
+
+  /** How often a check is tried: as often as it takes for the trouble to show, where it may not. */
+  #trialsOfChecks(): number {
+    const { proof, wanted } = this.#ends;
+    if (!this.#search.noisy || proof === undefined) return 1;
+    const troubled = proof.new === 'pass' ? this.#ends.olds : [this.#ends.new];
+    return trialsToBeSure(
+      troubled.flatMap((end) => this.evidence.of(end).outcomes),
+      proof.new === 'pass' ? proof.old : proof.new,
+      wanted,
+    );
+  }
+
+  /** Takes in a build that was for a check; says whether it was. */
+  #checkBuilt(fact: FactOf<'built'>): boolean {
+    const check = this.#checkOf(fact);
+    if (check === undefined) return false;
+    this.evidence.count(fact);
+    if (fact.value.image === undefined) check.buildFailure = fact.value.failure;
+    else check.image = fact.value.image.digest;
+    return true;
+  }
+
+  /** Takes in a trial that was for a check; says whether it tells the search nothing. */
+  #checkTried(fact: FactOf<'tried'>): boolean {
+    const check = this.#checkOf(fact);
+    if (check === undefined) return false;
+    if (fact.value.outcome) check.outcomes.push(fact.value.outcome);
+    switch (check.check.kind) {
+      case CheckKind.CHECK_KIND_CULPRIT:
+      case CheckKind.CHECK_KIND_PARENT:
+        return false;
+      case CheckKind.CHECK_KIND_REVERT:
+      case CheckKind.CHECK_KIND_PAIR:
+      case CheckKind.CHECK_KIND_BACKPORT:
+      case CheckKind.CHECK_KIND_UNSPECIFIED:
+        this.evidence.count(fact);
+        return true;
+    }
+  }
+
+  #checkOf({ value }: FactOf<'built'> | FactOf<'tried'>) {
+    return this.certificate.stateOf(this.leases.get(leaseId(value.lease))?.check);
   }
 
   /** What follows from the builds for the prediction of others. */
@@ -361,4 +483,6 @@ export interface Wanted {
   readonly fixups: readonly CommitId[];
   /** The straggler beside which it is to run. */
   readonly doubles?: LeaseId;
+  /** The check that it is for. */
+  readonly check?: CheckOrder;
 }

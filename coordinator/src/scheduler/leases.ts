@@ -54,7 +54,7 @@ export class Leases {
   /** @param forecast what the task is expected to take */
   grant(
     job: Job,
-    { commit, audit, fixups, doubles }: Wanted,
+    { commit, audit, fixups, doubles, check }: Wanted,
     agent: AgentName,
     trials: number,
     forecast: BuildForecast,
@@ -64,7 +64,18 @@ export class Leases {
     const epoch = ++this.#epoch;
     const expected = { expectedObjects: forecast.objects, expectedSeconds: forecast.seconds };
     const picked = fixups.length === 0 ? {} : { fixups: { commits: [...fixups] } };
-    const value = { lease: id, epoch, commit, agent, trials, ...expected, audit, doubles, ...picked };
+    const value = {
+      lease: id,
+      epoch,
+      commit,
+      agent,
+      trials,
+      ...expected,
+      audit,
+      doubles,
+      check: check?.check,
+      ...picked,
+    };
     this.recorder.record(job, { $case: 'leased', value }, now);
     const granted = job.leases.get(id);
     if (granted) this.#watchOver(granted, job.id, now, false);

@@ -53,6 +53,20 @@ function standardErrors(old: Tally, neu: Tally): number {
   return (rate(neu) - rate(old)) / Math.sqrt(pooled * (1 - pooled) * (1 / old.of + 1 / neu.of));
 }
 
+/** Where the trouble is, so many trials show it at least once, 99 times of 100; no more are made. */
+const MOST_TRIALS = 30;
+
+/** How many trials of a commit show the trouble, if it has it, with a chance of 99 %. @param outcomes of an end that has it */
+export function trialsToBeSure(
+  outcomes: readonly Outcome[],
+  trouble: Showing,
+  wanted: Wanted | undefined,
+): number {
+  const times = outcomes.filter((outcome) => shownBy(outcome, wanted) === trouble).length;
+  const rate = (times + 0.5) / (outcomes.length + 1);
+  return Math.min(MOST_TRIALS, Math.ceil(Math.log(1 - CONFIDENCE) / Math.log(1 - rate)));
+}
+
 /** A search that has not ended after so many times the trials of an end finds nothing any more. */
 const PATIENCE = 100;
 

@@ -47,11 +47,27 @@ export class Offers {
   /** What is still free when nobody wants it is tried on tasks that take too long. */
   #double(running: readonly Job[], now: number): void {
     for (const job of running) {
-      for (const { commit, id, agent, fixups } of stragglers(job, now, this.timing)) {
+      for (const { commit, id, agent, fixups, check } of stragglers(job, now, this.timing)) {
         const others = new Map([...this.#freeSlots(now)].filter(([{ name }]) => name !== agent));
-        this.#offer(job, { commit, audit: false, fixups, doubles: id }, others, now);
+        const order = job.certificate.wanted().find((wanted) => wanted.check === check);
+        const checking = order === undefined ? {} : { check: order };
+        this.#offer(job, { commit, audit: false, fixups, doubles: id, ...checking }, others, now);
       }
     }
+  }
+
+  /**
+   * Agents that can check a commit which another tried first: what that one's machine did wrong shows then. Undefined when
+   * there is no other.
+   */
+  #othersThanFirst(job: Job, commit: CommitId, failedOn: readonly AgentName[]): Set<Agent> | undefined {
+    const { triedOn } = job.evidence.of(commit);
+    if (triedOn === undefined) return undefined;
+    const others = [...this.agents.values()].filter(
+      (agent) => agent.name !== triedOn && agent.isPresent && !failedOn.includes(agent.name),
+    );
+    const able = others.filter((agent) => agent.canDo(job.spec.test));
+    return able.length === 0 ? undefined : new Set(able);
   }
 
   #freeSlots(now: number): Map<Agent, number> {
@@ -69,10 +85,11 @@ export class Offers {
   /** Leases a commit to the best free agent; false when there is none for it. */
   #offer(job: Job, wanted: Wanted, free: Map<Agent, number>, now: number): boolean {
     const { spec } = job;
-    const { commit, audit, fixups } = wanted;
-    const { failedOn } = job.evidence.of(commit);
+    const { commit, audit, fixups, check } = wanted;
+    const { failedOn } = check ?? job.evidence.of(commit);
+    const others = check === undefined ? undefined : this.#othersThanFirst(job, check.commit, failedOn);
     const best = [...free.keys()]
-      .filter((candidate) => candidate.canDo(spec.test))
+      .filter((candidate) => candidate.canDo(spec.test) && (others === undefined || others.has(candidate)))
       .map((candidate) => ({
         candidate,
         failed: failedOn.includes(candidate.name) ? 1 : 0,
@@ -89,7 +106,7 @@ export class Offers {
     if (slots === 0) free.delete(agent);
     else free.set(agent, slots);
 
-    const trials = audit ? 0 : job.trialsFor(commit);
+    const trials = audit ? 0 : job.trialsFor(commit, check);
     const lease = this.leases.grant(job, wanted, agent.name, trials, forecast, now);
     agent.lastCommit.set(job.id, commit);
     const { timeoutSeconds, test } = spec;
@@ -106,6 +123,7 @@ export class Offers {
         knownImages: knownImages(job, wanted),
         fixups: [...fixups],
         audit,
+        clean: check?.clean,
         outputPattern: outputPattern(spec),
         ...usual(job),
       },
@@ -117,10 +135,12 @@ export class Offers {
 /** Images that need not be built again. Modules come out of the commit's own build, and so does what is picked. */
 function knownImages(
   { prediction, spec: { test } }: Job,
-  { commit, audit, fixups }: Wanted,
+  { commit, audit, fixups, check }: Wanted,
 ): Task_KnownImage[] {
   const isPlain = test?.$case === 'boot' && test.value.modules.length === 0;
-  return !isPlain || audit || fixups.length > 0 ? [] : (prediction?.knownImages(commit) ?? []);
+  return !isPlain || audit || check?.clean || fixups.length > 0
+    ? []
+    : (prediction?.knownImages(commit) ?? []);
 }
 
 /** What an agent looks for in consoles. */

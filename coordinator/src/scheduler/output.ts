@@ -5,12 +5,20 @@ import type { CommitGraph } from '../search/graph.js';
 import type { Fact } from './facts.js';
 import type { Job } from './job.js';
 
+/** A culprit whose checks are to be made. */
+export interface Question {
+  readonly culprit: CommitId;
+  /** Its parents in a range that leaves commits out; git's own otherwise. */
+  readonly parents: readonly CommitId[] | undefined;
+}
+
 /** What the scheduler asks for; it is done only when the events that came with it are durable. */
 export type Effect =
   | { kind: 'read-range'; job: JobId; spec: JobSpec }
   | { kind: 'read-changes'; job: JobId; graph: CommitGraph; outside: readonly CommitId[] }
   | { kind: 'read-record'; job: JobId; record: BlobRef }
   | { kind: 'read-suspects'; job: JobId; spec: JobSpec; graph: CommitGraph; console: BlobRef }
+  | { kind: 'make-checks'; job: JobId; spec: JobSpec; question: Question }
   | { kind: 'offer'; agent: AgentName; lease: LeaseRef; task: Task }
   | { kind: 'withdraw'; agent: AgentName; lease: LeaseRef }
   | { kind: 'acknowledge'; agent: AgentName; lease: LeaseRef; seq: number };

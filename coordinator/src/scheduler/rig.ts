@@ -1,5 +1,11 @@
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import { Mode, type JobEvent, type JobSpec, type Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  Mode,
+  type Check,
+  type JobEvent,
+  type JobSpec,
+  type Outcome,
+} from '@kbisect/shared/gen/kbisect/v1/job';
 import {
   BuildResult,
   type Hello,
@@ -43,6 +49,8 @@ export function straightSpec(size: number, more: Partial<JobSpec> = {}): JobSpec
     title: 'a test',
     suspects: [],
     newWhen: undefined,
+    certify: false,
+    backportTo: [],
     ...more,
   };
 }
@@ -80,6 +88,8 @@ export class Rig {
   kernels: Kernels | undefined;
   /** The commits that touch what the new end's crash names. */
   crashSuspects: readonly Suspects[] = [];
+  /** What is checked of a culprit. */
+  checks: (culprit: CommitId) => readonly Check[] = () => [];
   readonly #ranges = new Map<JobId, Range>();
   #ids = 0;
 
@@ -226,6 +236,14 @@ export class Rig {
           if (n >= 0) this.held.splice(n, 1);
           break;
         }
+        case 'make-checks':
+          this.send({
+            kind: 'checks',
+            job: effect.job,
+            culprit: effect.question.culprit,
+            checks: this.checks(effect.question.culprit),
+          });
+          break;
         case 'read-suspects':
           this.send({ kind: 'suspects', job: effect.job, suspects: this.crashSuspects });
           break;

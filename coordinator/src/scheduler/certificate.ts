@@ -1,0 +1,221 @@
+import {
+  CheckKind,
+  CheckResult,
+  JobState,
+  Verdict,
+  type Check,
+  type JobSpec,
+} from '@kbisect/shared/gen/kbisect/v1/job';
+import { commitId, shortId, type AgentName, type CommitId } from '@kbisect/shared/ids';
+import { findingOf, type CheckState, type Reader } from './check-state.js';
+import { ended, type Fact, type FactOf } from './facts.js';
+
+/** After so many certificates of one culprit that failed nothing more can be learned from another. */
+const MAX_CERTIFICATES = 3;
+
+/** A culprit's checks, from the first to the last. */
+interface Round {
+  readonly culprit: CommitId;
+  readonly checks: number[];
+  failed: boolean;
+}
+
+/** What a check asks of the farm. */
+export interface CheckOrder {
+  readonly check: number;
+  readonly commit: CommitId;
+  /** To be built with nothing of what was built before. */
+  readonly clean: boolean;
+  readonly trials: number;
+  readonly failedOn: readonly AgentName[];
+}
+
+/**
+ * The checks that a culprit passes before it is named. Whatever the search has concluded, the culprit is tried again from
+ * a clean build and its parents with fresh boots, and the culprit is reverted on the new end. A check that fails sends the
+ * job back to its search, with the trials that contradict it; what cannot be checked is said, and stops nothing.
+ */
+export class Certificate {
+  readonly #states: CheckState[] = [];
+  readonly #rounds: Round[] = [];
+  /** What was made for a culprit, of which there may be no fact yet. */
+  readonly #prepared = new Map<CommitId, readonly Check[]>();
+  readonly #asked = new Set<CommitId>();
+  #question: CommitId | undefined;
+
+  /** @param need how often a commit is to be tried to be all but sure of it */
+  constructor(
+    private readonly spec: JobSpec,
+    private readonly need: () => number,
+  ) {}
+
+  /** All checks so far, of certificates that failed too. */
+  get states(): readonly CheckState[] {
+    return this.#states;
+  }
+
+  /** Those of the last certificate. */
+  get latest(): readonly CheckState[] {
+    return this.#rounds.at(-1)?.checks.map((index) => this.#states[index]!) ?? [];
+  }
+
+  stateOf(check: number | undefined): CheckState | undefined {
+    return check === undefined ? undefined : this.#states[check];
+  }
+
+  /** The culprit whose checks have to be made, once. */
+  takeQuestion(): CommitId | undefined {
+    const question = this.#question;
+    this.#question = undefined;
+    if (question === undefined || this.#asked.has(question)) return undefined;
+    this.#asked.add(question);
+    return question;
+  }
+
+  /** Takes in what is to be checked of a culprit. */
+  prepare(culprit: CommitId, checks: readonly Check[]): void {
+    this.#prepared.set(culprit, checks);
+  }
+
+  checking({ value }: FactOf<'checking'>): void {
+    const culprit = commitId(value.culprit);
+    const round: Round = { culprit, checks: [], failed: false };
+    for (const check of value.checks) round.checks.push(this.#add(check));
+    this.#rounds.push(round);
+  }
+
+  /** Takes in what a check has come to; says whether the certificate has failed by it. */
+  checked({ value }: FactOf<'checked'>): boolean {
+    const state = this.#states[value.check];
+    const round = this.#rounds.at(-1);
+    if (state === undefined || round === undefined) return false;
+    Object.assign(state, { result: value.result, detail: value.detail, verdict: value.verdict });
+    const fails = value.result === CheckResult.CHECK_RESULT_FAIL && certifies(state.check.kind);
+    if (fails) round.failed = true;
+    return fails;
+  }
+
+  /**
+   * What follows for the culprit that the search has found: a fact, or that more is to be tested first; undefined when it is
+   * certified.
+   * @param culprit none when the search, of all it has heard since, is not sure of one any more
+   */
+  next(culprit: CommitId | undefined, reader: Reader): Fact | 'wait' | undefined {
+    if (this.spec.certify === false) return undefined;
+    const round = this.#rounds.at(-1);
+    if (round === undefined || round.failed) return culprit && this.#begin(culprit);
+    if (round.culprit !== culprit) return this.#overtaken(round);
+    for (const index of round.checks) {
+      const state = this.#states[index]!;
+      if (state.result !== CheckResult.CHECK_RESULT_UNSPECIFIED) continue;
+      const finding = findingOf(state, this.need(), reader);
+      if (finding) return { $case: 'checked', value: { check: index, ...finding } };
+    }
+    return this.#open(round).length > 0 ? 'wait' : undefined;
+  }
+
+  /** What is to be tried now: what is picked elsewhere only when the culprit is certified. */
+  wanted(): CheckOrder[] {
+    const round = this.#rounds.at(-1);
+    if (round === undefined || round.failed) return [];
+    const open = this.#open(round);
+    const own = open.filter((index) => certifies(this.#states[index]!.check.kind));
+    return (own.length > 0 ? own : open).flatMap((index) => {
+      const { check, outcomes, failedOn } = this.#states[index]!;
+      if (check.commit === '') return [];
+      const clean = check.kind === CheckKind.CHECK_KIND_CULPRIT;
+      const trials = Math.max(1, this.need() - outcomes.length);
+      return [{ check: index, commit: commitId(check.commit), clean, trials, failedOn }];
+    });
+  }
+
+  /** Whether there is more to learn for a check. */
+  isOpen(check: number): boolean {
+    return this.wanted().some((order) => order.check === check);
+  }
+
+  #add(check: Check): number {
+    const none = {
+      result: CheckResult.CHECK_RESULT_UNSPECIFIED,
+      detail: '',
+      verdict: Verdict.VERDICT_UNSPECIFIED,
+    };
+    this.#states.push({ check, outcomes: [], failedOn: [], ...none });
+    return this.#states.length - 1;
+  }
+
+  #open({ checks }: Round): number[] {
+    return checks.filter((index) => this.#states[index]!.result === CheckResult.CHECK_RESULT_UNSPECIFIED);
+  }
+
+  #begin(culprit: CommitId): Fact | 'wait' {
+    const failed = this.#rounds.filter((round) => round.failed && round.culprit === culprit);
+    if (failed.length >= MAX_CERTIFICATES) {
+      const why = this.latest.find(({ result }) => result === CheckResult.CHECK_RESULT_FAIL);
+      const what = why === undefined ? '' : `: ${describeCheck(why.check)}: ${why.detail}`;
+      const reason = `the search comes to ${shortId(culprit)} again and again, but it cannot be certified${what}`;
+      return ended(JobState.JOB_STATE_AMBIGUOUS, reason, undefined, [culprit]);
+    }
+    const checks = this.#prepared.get(culprit);
+    if (checks !== undefined) return { $case: 'checking', value: { culprit, checks: [...checks] } };
+    this.#question = culprit;
+    return 'wait';
+  }
+
+  /** What the checks have shown has made the search unsure: they have failed, all together. */
+  #overtaken(round: Round): Fact | 'wait' | undefined {
+    const own = this.#open(round).filter((index) => certifies(this.#states[index]!.check.kind));
+    const [check] = [...own, ...round.checks];
+    if (check === undefined) return undefined;
+    const detail = 'with what the checks have shown, the search is not sure of it any more';
+    const result = CheckResult.CHECK_RESULT_FAIL;
+    return { $case: 'checked', value: { check, result, detail, verdict: Verdict.VERDICT_UNSPECIFIED } };
+  }
+}
+
+/** Whether the culprit is not named when such a check fails. */
+export function certifies(kind: CheckKind): boolean {
+  switch (kind) {
+    case CheckKind.CHECK_KIND_CULPRIT:
+    case CheckKind.CHECK_KIND_PARENT:
+    case CheckKind.CHECK_KIND_REVERT:
+      return true;
+    case CheckKind.CHECK_KIND_PAIR:
+    case CheckKind.CHECK_KIND_BACKPORT:
+    case CheckKind.CHECK_KIND_UNSPECIFIED:
+      return false;
+  }
+}
+
+/** What a check asks, in a few words. */
+export function describeCheck({ kind, of, onto, name }: Check): string {
+  const where = name === '' ? shortId(onto) : name;
+  switch (kind) {
+    case CheckKind.CHECK_KIND_CULPRIT:
+      return `${shortId(of)}, built anew, is new`;
+    case CheckKind.CHECK_KIND_PARENT:
+      return `its parent ${shortId(of)} is old`;
+    case CheckKind.CHECK_KIND_REVERT:
+      return `${where} with ${shortId(of)} reverted is old`;
+    case CheckKind.CHECK_KIND_PAIR:
+      return `${shortId(of)} merged with ${shortId(onto)}`;
+    case CheckKind.CHECK_KIND_BACKPORT:
+      return `${shortId(of)} picked on ${where}`;
+    case CheckKind.CHECK_KIND_UNSPECIFIED:
+      return 'an unknown check';
+  }
+}
+
+/** A check's result as people read it. */
+export function resultWord(result: CheckResult): string {
+  switch (result) {
+    case CheckResult.CHECK_RESULT_PASS:
+      return 'PASS';
+    case CheckResult.CHECK_RESULT_FAIL:
+      return 'FAIL';
+    case CheckResult.CHECK_RESULT_NOT_POSSIBLE:
+      return 'not possible';
+    case CheckResult.CHECK_RESULT_UNSPECIFIED:
+      return 'open';
+  }
+}
