@@ -205,12 +205,17 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     done();
   });
 
-  command('report <id>', 'Print what was found, and on what evidence.', 'report 3f9a0c1b22').action(
-    async (id: string) => {
-      await (await import('./report.js')).report(farm(), id);
+  command(
+    'report <id>',
+    'Print what was found, and on what evidence: an e-mail to those whom it concerns.',
+    'report 3f9a0c1b22 > report.eml',
+  )
+    .addOption(new Option('--json', 'for programs (docs/report.schema.json)').conflicts('html'))
+    .option('--html', 'a page for browsers')
+    .action(async (id: string, options: { json?: boolean; html?: boolean }) => {
+      await (await import('./report.js')).report(farm(), id, options);
       done();
-    },
-  );
+    });
 
   command(
     'console <id> <commit>',

@@ -133,7 +133,10 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const grpc = new Server(GRPC_OPTIONS);
     opened.push(() => grpc.forceShutdown());
     const consoles = new LiveConsoles();
-    const parts = { dispatcher, journal, repository, consoles, newId, gitUrl, version: VERSION, log };
+    const readText = async (digest: string, size: number) =>
+      (await wholeBlob(blobs, blobName(digest, size))).toString('utf8');
+    const shown = { dispatcher, journal, repository, consoles, readText };
+    const parts = { ...shown, newId, gitUrl, version: VERSION, log };
     const ccacheUrl = `http://${httpAddress}/ac`;
     const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl, ccacheUrl };
     const viaGrpc = meteredCache(cache, doors.grpc);

@@ -1,11 +1,11 @@
-import { JobState, Mode, Verdict, type Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobState, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
 import type { Job } from '../scheduler/job.js';
-import { describeOutcome } from '../scheduler/oracle.js';
 import { bisectLogOf } from './bisect-log-of.js';
 import { percentage } from './percentage.js';
 import { termsOf } from './terms.js';
+import { trialsInShort } from './trials-in-short.js';
 
 /** A job's report in plain text: what was found, on what evidence, and the `git bisect log`. */
 export async function reportText(job: Job, git: Git): Promise<string> {
@@ -45,14 +45,6 @@ export async function reportText(job: Job, git: Git): Promise<string> {
   }
   parts.push('', 'git bisect log:', await bisectLogOf(job, subject));
   return parts.join('\n');
-}
-
-/** Outcomes with their numbers, where there are several: `FAIL 3 times, PASS 7 times`. */
-function trialsInShort(outcomes: readonly Outcome[]): string {
-  const counts = new Map<string, number>();
-  for (const outcome of outcomes.map(describeOutcome)) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  const shown = [...counts].map(([outcome, times]) => (times === 1 ? outcome : `${outcome} ${times} times`));
-  return shown.join(', ');
 }
 
 function surely({ confidence }: Job): string {

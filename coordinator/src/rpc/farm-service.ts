@@ -1,19 +1,24 @@
 import { once } from 'node:events';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
-import type {
-  Agent as ProtoAgent,
-  FarmServer,
-  GetConsoleResponse_Console,
-  WatchRequest,
-  WatchResponse,
+import {
+  GetReportRequest_Format,
+  type Agent as ProtoAgent,
+  type FarmServer,
+  type GetConsoleResponse_Console,
+  type WatchRequest,
+  type WatchResponse,
 } from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import type { Dispatcher } from '../dispatcher.js';
 import type { Journal } from '../journal/journal.js';
 import { bisectLogOf } from '../report/bisect-log-of.js';
+import { gatherReport } from '../report/gather-report.js';
+import { reportDocument } from '../report/report-document.js';
+import { reportHtml } from '../report/report-html.js';
+import { isFound, reportMail } from '../report/report-mail.js';
 import { reportText } from '../report/report-text.js';
 import { summaryOf } from '../report/summary.js';
 import type { Repository } from '../repository.js';
@@ -29,6 +34,8 @@ export interface FarmParts {
   readonly journal: Journal;
   readonly repository: Repository;
   readonly consoles: LiveConsoles;
+  /** A blob of the cache as text. */
+  readonly readText: (digest: string, size: number) => Promise<string>;
   readonly newId: () => string;
   readonly gitUrl: string;
   readonly version: string;
@@ -97,7 +104,21 @@ export function farmService(parts: FarmParts): FarmServer {
 
     getLog: unary(log, async (request) => ({ log: await bisectLogOf(find(request.job), subject) })),
 
-    getReport: unary(log, async (request) => ({ text: await reportText(find(request.job), repository.git) })),
+    getReport: unary(log, async (request) => {
+      const job = find(request.job);
+      const events = await parts.journal.read(job.id);
+      const readConsole = ({ digest, size }: BlobRef) => parts.readText(digest, size);
+      const report = await gatherReport(job, { git: repository.git, events, readConsole });
+      switch (request.format) {
+        case GetReportRequest_Format.FORMAT_JSON:
+          return { text: `${JSON.stringify(reportDocument.parse(report), undefined, 2)}\n` };
+        case GetReportRequest_Format.FORMAT_HTML:
+          return { text: reportHtml(report) };
+        case GetReportRequest_Format.FORMAT_TEXT:
+        case GetReportRequest_Format.FORMAT_UNSPECIFIED:
+          return { text: isFound(report) ? reportMail(report) : await reportText(job, repository.git) };
+      }
+    }),
 
     getConsole: unary(log, async (request) => {
       const job = find(request.job);

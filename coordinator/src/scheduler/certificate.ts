@@ -207,7 +207,7 @@ export function describeCheck({ kind, of, onto, name }: Check): string {
 }
 
 /** A check's result as people read it. */
-export function resultWord(result: CheckResult): string {
+export function resultWord(result: CheckResult): 'PASS' | 'FAIL' | 'not possible' | 'open' {
   switch (result) {
     case CheckResult.CHECK_RESULT_PASS:
       return 'PASS';

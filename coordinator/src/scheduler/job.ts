@@ -22,6 +22,7 @@ import { JobLeases, type JobLease } from './job-leases.js';
 import { JobSearch, type Standing } from './job-search.js';
 import { describeTally, nearer, readingOf, tally, trialsToBeSure } from './noise.js';
 import type { Question } from './output.js';
+import type { Proof } from './oracle.js';
 import { outsideOf, type Range } from './range.js';
 
 /**
@@ -38,6 +39,10 @@ export class Job {
   readonly certificate: Certificate;
   culprit: CommitId | undefined;
   candidates: CommitId[] = [];
+  /** Of a culprit that is a merge: the first commits of its sides whose merge is new. */
+  pair: CommitId[] = [];
+  /** Commits of the range; 0 before it is read. */
+  commits = 0;
   reason = '';
   /** How likely the end is right, where trials of one commit may disagree. */
   confidence: number | undefined;
@@ -105,6 +110,11 @@ export class Job {
   /** Where the history of old and of new parted, when old is not an ancestor of new. */
   get mergeBases(): readonly CommitId[] {
     return this.#ends.mergeBases;
+  }
+
+  /** What the two ends show, once they are proved. */
+  get proof(): Proof | undefined {
+    return this.#ends.proof;
   }
 
   /** Position of a commit in the range, oldest first; undefined outside of it. */
@@ -179,6 +189,7 @@ export class Job {
         return;
       case 'started':
         this.state = JobState.JOB_STATE_PROVING;
+        this.commits = fact.value.candidates;
         this.#ends.mergeBases = fact.value.mergeBases.map(commitId);
         return;
       case 'leased':
@@ -234,6 +245,7 @@ export class Job {
         }
         this.culprit = fact.value.culprit === '' ? undefined : commitId(fact.value.culprit);
         this.candidates = fact.value.candidates.map(commitId);
+        this.pair = fact.value.pair.map(commitId);
         this.reason = fact.value.reason;
         this.confidence = fact.value.confidence;
         return;

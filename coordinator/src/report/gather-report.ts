@@ -1,0 +1,200 @@
+import {
+  CheckKind,
+  CheckResult,
+  JobState,
+  Mode,
+  Verdict,
+  type BlobRef,
+  type Check,
+  type JobEvent,
+} from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Git } from '@kbisect/shared/git';
+import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
+import { describeCheck, resultWord } from '../scheduler/certificate.js';
+import type { CheckState } from '../scheduler/check-state.js';
+import type { Job } from '../scheduler/job.js';
+import { describeOutcome } from '../scheduler/oracle.js';
+import { bisectLogOf } from './bisect-log-of.js';
+import { stateOfBranch } from './branches.js';
+import { compilerIn, crashLines } from './console-text.js';
+import { peopleFor } from './people.js';
+import type { NamedCommit, ReportDocument } from './report-document.js';
+import { termsOf } from './terms.js';
+import { trialsInShort } from './trials-in-short.js';
+
+/** What a report is gathered from. */
+export interface ReportSources {
+  readonly git: Git;
+  readonly events: readonly JobEvent[];
+  /** A console, or as much of it as is worth reading. */
+  readonly readConsole: (blob: BlobRef) => Promise<string>;
+}
+
+/** Gathers all that is known of a job, over or not. */
+export async function gatherReport(job: Job, sources: ReportSources): Promise<ReportDocument> {
+  const { git, events } = sources;
+  const { spec } = job;
+  const name = async (commit: string): Promise<NamedCommit> => ({
+    commit,
+    subject: await git.subject(commitId(commit)).catch(() => ''),
+  });
+  const names = (commits: readonly string[]) => Promise.all(commits.map(name));
+  const end = async (commit: string) => ({ ...(await name(commit)), version: await version(git, commit) });
+  const consoles = new Consoles(events, sources);
+  const mode = MODES[spec.mode];
+  const terms = termsOf(spec.mode);
+  const words = { [Verdict.VERDICT_OLD]: terms.old, [Verdict.VERDICT_NEW]: terms.new };
+  const verdict = (given: Verdict) =>
+    ({ ...words, [Verdict.VERDICT_SKIP]: 'skip' })[given as never] ?? 'skip';
+  const isRegression = spec.mode === Mode.MODE_REGRESSION;
+  return {
+    version: 1,
+    job: job.id,
+    title: spec.title,
+    mode,
+    state: job.state
+      .replace(/^JOB_STATE_/, '')
+      .toLowerCase()
+      .replaceAll('_', '-'),
+    reason: job.reason,
+    confidence: job.confidence,
+    culprit: job.culprit && (await culprit(git, job.culprit)),
+    pair: await names(job.pair),
+    candidates: await names(job.candidates),
+    olds: await Promise.all(spec.olds.map(end)),
+    new: await end(spec.new),
+    shows: job.proof,
+    crash: await crash(job, consoles),
+    checks: await Promise.all(job.certificate.latest.map((state) => check(state, names))),
+    branches:
+      isRegression && job.culprit !== undefined
+        ? await Promise.all(spec.backportTo.map((branch) => stateOfBranch(git, job.culprit!, branch)))
+        : [],
+    people: job.culprit ? await peopleFor(git, job.culprit, isRegression) : [],
+    range: { commits: job.commits, classes: job.classes },
+    test: await test(job, consoles),
+    statistics: {
+      builds: job.evidence.builds,
+      trials: job.evidence.trials,
+      cacheHits: job.evidence.cacheHits,
+      seconds: (job.lastAt.getTime() - job.submittedAt.getTime()) / 1000,
+    },
+    verdicts: await Promise.all(
+      [...job.verdicts].map(async ([commit, given]) => {
+        const { outcomes, buildFailure } = job.evidence.of(commit);
+        const unbuilt = buildFailure && `does not build: ${buildFailure}`;
+        const untried =
+          given === Verdict.VERDICT_SKIP ? 'not tried' : 'not tried: it follows from the others';
+        const shown = unbuilt ?? (trialsInShort(outcomes) || untried);
+        return { ...(await name(commit)), verdict: verdict(given), shown };
+      }),
+    ),
+    bisectLog: await bisectLogOf(job, (commit) => git.subject(commit)),
+  };
+}
+
+const MODES = {
+  [Mode.MODE_REGRESSION]: 'regression',
+  [Mode.MODE_FIX]: 'fix',
+  [Mode.MODE_ANY]: 'any',
+  [Mode.MODE_UNSPECIFIED]: 'any',
+} as const;
+
+/** The tag by which a patch says what it mends. */
+export function fixesTag(commit: string, subject: string): string {
+  return `Fixes: ${shortId(commit)} ("${subject}")`;
+}
+
+async function culprit(git: Git, commit: CommitId): Promise<NonNullable<ReportDocument['culprit']>> {
+  const format = '--format=%s%x00%an%x00%ae%x00%aD%x00%P';
+  const [subject = '', author = '', email = '', date = '', parents = ''] = (
+    await git.text(['log', '-1', format, commit, '--'])
+  ).split('\0');
+  const tag = fixesTag(commit, subject);
+  return { commit, subject, author, email, date, parents: parents.split(' ').filter(Boolean), fixesTag: tag };
+}
+
+/** The kernel's version by its Makefile; empty when the tree has none. */
+async function version(git: Git, commit: string): Promise<string> {
+  const makefile = await git.text(['show', `${commit}:Makefile`]).catch(() => '');
+  const part = (name: string) => new RegExp(`^${name} *= *(.*?) *$`, 'm').exec(makefile)?.[1] ?? '';
+  const numbers = ['VERSION', 'PATCHLEVEL', 'SUBLEVEL'].map(part).filter(Boolean);
+  return numbers.length === 0 ? '' : numbers.join('.') + part('EXTRAVERSION');
+}
+
+async function crash(job: Job, consoles: Consoles): Promise<ReportDocument['crash']> {
+  const crashing =
+    job.spec.mode === Mode.MODE_FIX ? job.spec.olds : [job.culprit ?? job.spec.new, job.spec.new];
+  for (const commit of crashing) {
+    const trial = consoles.trial(commit, 'crash');
+    const kind = trial?.outcome?.kind;
+    if (kind?.$case !== 'crash') continue;
+    const { signature, function: its, file, taint } = kind.value;
+    return { signature, function: its, file, taint, lines: crashLines(await consoles.read(trial?.console)) };
+  }
+  return undefined;
+}
+
+async function check(
+  { check: asked, result, detail }: CheckState,
+  names: (commits: readonly string[]) => Promise<NamedCommit[]>,
+): Promise<ReportDocument['checks'][number]> {
+  return {
+    kind: KINDS[asked.kind],
+    what: describeCheck(asked),
+    of: asked.of,
+    commit: asked.commit || undefined,
+    onto: asked.onto || undefined,
+    result: resultWord(result),
+    detail: result === CheckResult.CHECK_RESULT_UNSPECIFIED ? asked.impossible : detail,
+    conflicts: asked.conflicts,
+    needs: await names(asked.needs),
+    fixes: await names(asked.fixes),
+  };
+}
+
+const KINDS = {
+  [CheckKind.CHECK_KIND_UNSPECIFIED]: 'culprit',
+  [CheckKind.CHECK_KIND_CULPRIT]: 'culprit',
+  [CheckKind.CHECK_KIND_PARENT]: 'parent',
+  [CheckKind.CHECK_KIND_REVERT]: 'revert',
+  [CheckKind.CHECK_KIND_PAIR]: 'pair',
+  [CheckKind.CHECK_KIND_BACKPORT]: 'backport',
+} as const satisfies Record<Check['kind'], string>;
+
+async function test({ spec, culprit }: Job, consoles: Consoles): Promise<ReportDocument['test']> {
+  if (spec.test?.$case !== 'boot') return { kind: 'run', command: spec.test?.value.command ?? '' };
+  const { reproducer, arch, baseConfig, profile, fragments } = spec.test.value;
+  const trial = consoles.trial(culprit ?? spec.new);
+  return {
+    kind: 'boot',
+    reproducer: reproducer?.files.map(({ name }) => name) ?? [],
+    arch,
+    compiler: compilerIn(await consoles.read(trial?.console)),
+    config: [baseConfig, profile, ...fragments].flatMap((part) =>
+      part?.blob === undefined ? [] : [{ name: part.name, sha256: part.blob.digest }],
+    ),
+    qemu: trial?.machine?.arguments ?? [],
+  };
+}
+
+/** The trials of a job and what their consoles say. */
+class Consoles {
+  constructor(
+    private readonly events: readonly JobEvent[],
+    private readonly sources: ReportSources,
+  ) {}
+
+  /** The last trial of a commit, or the last that came out so. */
+  trial(commit: string, outcome?: string) {
+    const trials = this.events.flatMap(({ fact }) => (fact?.$case === 'tried' ? [fact.value] : []));
+    return trials.findLast(
+      (trial) => trial.commit === commit && (outcome === undefined || trial.outcome?.kind?.$case === outcome),
+    );
+  }
+
+  /** Empty when it is not there any more. */
+  async read(console: BlobRef | undefined): Promise<string> {
+    return console === undefined ? '' : this.sources.readConsole(console).catch(() => '');
+  }
+}
