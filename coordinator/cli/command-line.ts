@@ -218,6 +218,17 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     });
 
   command(
+    'bundle <id>',
+    'Write all evidence of a job, with a script that shows the finding without a farm.',
+    'bundle 3f9a0c1b22 -o finding.tar.zst',
+  )
+    .requiredOption('-o, --output <file>', 'the archive, .tar.zst')
+    .action(async (id: string, { output }: { output: string }) => {
+      await (await import('./bundle.js')).bundle(farm(), id, output);
+      done();
+    });
+
+  command(
     'console <id> <commit>',
     'Print the consoles of the trials of a commit.',
     'console 3f9a0c1b22 8f2ac91b2c3d',

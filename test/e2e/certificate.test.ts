@@ -1,9 +1,13 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CheckKind, CheckResult, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import { reportDocument } from '@kbisect/coordinator/report/report-document';
+import { Git } from '@kbisect/shared/git';
+import { runText } from '@kbisect/shared/process';
+import { parseMail, readReport } from '../report/kernel-mail.js';
 import { Lab } from './lab.js';
-import { straight, tinyJob } from './tiny-job.js';
+import { straight, tinyJob, type TinyJob } from './tiny-job.js';
 
 const SYMLINKS = 'fs/protected_symlinks';
 const { CHECK_RESULT_PASS: PASS, CHECK_RESULT_FAIL: FAIL } = CheckResult;
@@ -31,6 +35,56 @@ function checksOf(events: readonly Fact[]) {
     result: ended.findLast((one) => one.check === index)?.result,
     detail: ended.findLast((one) => one.check === index)?.detail,
   }));
+}
+
+/** The report keeps to the conventions, and real git replays its log to the culprit. */
+async function reported(id: string, tiny: TinyJob): Promise<void> {
+  const mail = parseMail((await lab.kbisect('report', id)).stdout.toString('utf8'));
+  const tags = readReport(mail);
+  const culprit = tiny.ids.get('c17')!;
+  expect(tags.regzbot).toBe(culprit.slice(0, 12));
+  expect(tags.fixes).toEqual({ commit: culprit.slice(0, 12), subject: 'c17' });
+  expect(mail.headers.get('To')).toBe('Tiny Kernel <tiny@example.org>');
+  expect(mail.body.join('\n')).toMatch(/^[\n\x20-\x7e]*$/);
+  const json = (await lab.kbisect('report', id, '--json')).stdout.toString('utf8');
+  const report = reportDocument.parse(JSON.parse(json));
+  expect(report.checks.map(({ result }) => result)).toEqual(['PASS', 'PASS', 'PASS']);
+  expect(report.new.version).toBe('6.1.0-tiny');
+  const work = join(lab.directory, 'replay');
+  await runText({ program: 'git', args: ['clone', '--quiet', '--', tiny.repo, work] });
+  await writeFile(`${work}.log`, tags.log);
+  const git = new Git(work);
+  expect(await git.text(['bisect', 'replay', `${work}.log`])).toContain(`${culprit} is the first bad commit`);
+}
+
+/** The bundle's script shows the difference in an empty directory, without the farm. */
+async function bundled(id: string, tiny: TinyJob): Promise<void> {
+  const archive = join(lab.directory, 'finding.tar.zst');
+  const done = await lab.kbisect('bundle', id, '-o', archive);
+  expect(done.stderr).toBe('');
+  const place = join(lab.directory, 'unpacked');
+  const empty = join(lab.directory, 'empty');
+  await mkdir(place);
+  await mkdir(empty);
+  await runText({ program: 'tar', args: ['--extract', '--zstd', '--file', archive, '-C', place] });
+  const files = await readdir(join(place, `kbisect-${id}`));
+  for (const name of [
+    'config',
+    'initramfs.cpio',
+    'consoles',
+    'builds',
+    'bisect.log',
+    'report.txt',
+    'commands.txt',
+  ])
+    expect(files).toContain(name);
+  expect(files).not.toContain('MISSING');
+  const script = join(place, `kbisect-${id}`, 'reproduce.sh');
+  const shown = await runText({ program: 'sh', args: [script, tiny.repo], cwd: empty });
+  expect(shown.split('\n')).toEqual([
+    `parent ${tiny.ids.get('c16')!}: PASS`,
+    `culprit ${tiny.ids.get('c17')!}: FAIL`,
+  ]);
 }
 
 describe('a culprit of the miniature kernel', { timeout: 180_000 }, () => {
@@ -63,6 +117,8 @@ describe('a culprit of the miniature kernel', { timeout: 180_000 }, () => {
       // A commit whose image is another's was not tried itself before.
       if (again !== undefined) expect(again).not.toBe(first);
     }
+    await reported(id, tiny);
+    await bundled(id, tiny);
     const again = await lab.result(await lab.submit(...ends, '--reproducer', await tiny.reads(SYMLINKS, 0)));
     expect(again).toMatchObject({ state: 'found', builds: 0 });
   });

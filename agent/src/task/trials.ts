@@ -120,7 +120,7 @@ async function oneTrial(
       seconds,
       image: guest.image.blob.digest,
       initramfs: guest.initramfs.blob.digest,
-      initramfsSize: guest.initramfs.blob.size,
+      initramfsBlob: guest.initramfs.blob,
       machine: { accelerator: guest.accelerator, arguments: [guest.arch.qemu, ...command] },
     };
   } finally {

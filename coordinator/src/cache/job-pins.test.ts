@@ -4,7 +4,7 @@ import { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId } from '@kbisect/shared/ids';
 import { JobPins } from './job-pins.js';
 
-it('a job keeps all that it names while it runs, and afterwards no builds but its culprit’s', () => {
+it('a job keeps all that it names while it runs, and afterwards no images but its culprit’s', () => {
   const pinned = new Set<Digest>();
   const pins = new JobPins({ pin: (digest) => pinned.add(digest), unpin: (digest) => pinned.delete(digest) });
   const blob = (text: string) => ({ digest: digestOf(text), size: 1 });
@@ -21,6 +21,6 @@ it('a job keeps all that it names while it runs, and afterwards no builds but it
   const all = ['reproducer', 'image 1', 'log 1', 'image 2', 'log 2', 'console 1'];
   expect(pinned).toEqual(new Set(all.map((text) => digestOf(text))));
   pins.take(job, [event({ $case: 'ended', value: { culprit: 'c2' } })]);
-  const kept = ['reproducer', 'image 2', 'log 2', 'console 1'];
+  const kept = ['reproducer', 'log 1', 'image 2', 'log 2', 'console 1'];
   expect(pinned).toEqual(new Set(kept.map((text) => digestOf(text))));
 });

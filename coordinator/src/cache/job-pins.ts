@@ -8,7 +8,7 @@ const reference = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/), size: z
 
 /**
  * Keeps what jobs need from being evicted: of a job that runs all blobs that its events name, of one that is over all but
- * the builds of commits other than its culprit, which can be made again.
+ * the images of commits other than its culprit, which can be built again.
  */
 export class JobPins {
   /** What each job keeps: the digests, each with the commit whose build it is of, if any. */
@@ -21,8 +21,11 @@ export class JobPins {
     const kept = this.#kept.get(job) ?? new Map<Digest, string | undefined>();
     this.#kept.set(job, kept);
     for (const { fact } of events) {
-      const commit = fact?.$case === 'built' ? fact.value.commit : undefined;
+      const built = fact?.$case === 'built' ? fact.value : undefined;
+      // Its log and its configuration are evidence; they are small, and belong to the bundle.
+      const again = new Set(built ? blobsIn([built.image, built.record]) : []);
       for (const blob of blobsIn(fact?.value)) {
+        const commit = again.has(blob) ? built?.commit : undefined;
         if (!kept.has(blob)) this.blobs.pin(blob);
         if (!kept.has(blob) || commit === undefined) kept.set(blob, commit);
       }

@@ -1,7 +1,6 @@
 import {
   CheckKind,
   CheckResult,
-  JobState,
   Mode,
   Verdict,
   type BlobRef,
@@ -13,7 +12,6 @@ import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
 import { describeCheck, resultWord } from '../scheduler/certificate.js';
 import type { CheckState } from '../scheduler/check-state.js';
 import type { Job } from '../scheduler/job.js';
-import { describeOutcome } from '../scheduler/oracle.js';
 import { bisectLogOf } from './bisect-log-of.js';
 import { stateOfBranch } from './branches.js';
 import { compilerIn, crashLines } from './console-text.js';
@@ -43,9 +41,8 @@ export async function gatherReport(job: Job, sources: ReportSources): Promise<Re
   const consoles = new Consoles(events, sources);
   const mode = MODES[spec.mode];
   const terms = termsOf(spec.mode);
-  const words = { [Verdict.VERDICT_OLD]: terms.old, [Verdict.VERDICT_NEW]: terms.new };
   const verdict = (given: Verdict) =>
-    ({ ...words, [Verdict.VERDICT_SKIP]: 'skip' })[given as never] ?? 'skip';
+    given === Verdict.VERDICT_OLD ? terms.old : given === Verdict.VERDICT_NEW ? terms.new : 'skip';
   const isRegression = spec.mode === Mode.MODE_REGRESSION;
   return {
     version: 1,

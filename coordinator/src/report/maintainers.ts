@@ -43,11 +43,10 @@ export function address(text: string): { name: string; email: string } {
 
 function sectionsOf(text: string): Section[] {
   const sections: { title: string; fields: [string, string][] }[] = [];
-  let title = '';
   for (const line of text.split('\n')) {
     const [, tag, value] = /^([A-Z]):\s*(.*?)\s*$/.exec(line) ?? [];
     if (tag === undefined || value === undefined) {
-      title = line.trim();
+      const title = line.trim();
       if (title !== '') sections.push({ title, fields: [] });
     } else sections.at(-1)?.fields.push([tag, value]);
   }

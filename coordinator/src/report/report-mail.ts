@@ -77,7 +77,7 @@ function opening({ culprit, mode, pair, confidence, reason }: Found): string[] {
 }
 
 function section(title: string, texts: readonly string[]): string[] {
-  return texts.length === 0 ? [] : [`${title}`, '-'.repeat(title.length), ...texts, ''];
+  return texts.length === 0 ? [] : [title, '-'.repeat(title.length), ...texts, ''];
 }
 
 function symptoms({ shows, crash, olds, new: neu }: Found): string[] {

@@ -1,0 +1,137 @@
+import { archOf } from '@kbisect/agent/boot/arch';
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { NewWhen_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { ReportDocument } from '../../src/report/report-document.js';
+import { shellWord } from '../../src/report/report-mail.js';
+import { printable } from '../printable.js';
+
+/** Marks the harness's lines in the initramfs of a bundle. */
+export const NONCE = 'reproduce';
+
+/** What a script is made from. */
+export interface Finding {
+  readonly report: ReportDocument;
+  readonly spec: JobSpec;
+  /** Where the farm's commits are. */
+  readonly gitUrl: string;
+  /** The command of a boot, its program first. */
+  readonly qemu: readonly string[];
+}
+
+/**
+ * A POSIX shell script that shows the finding with git, make, a compiler and QEMU alone: it fetches the two commits, builds
+ * them with the bundle's config and boots them with its initramfs; of a `--run` job it runs the command in both.
+ */
+export function reproduceScript({ report, spec, gitUrl, qemu }: Finding): string {
+  const neu = report.culprit?.commit ?? report.new.commit;
+  const old = report.culprit?.parents[0] ?? report.olds[0]?.commit ?? '';
+  const test = spec.test?.$case === 'boot' ? bootPart(spec, qemu) : runPart(spec);
+  const names = report.culprit ? ['parent', 'culprit'] : ['old', 'new'];
+  return `#!/bin/sh
+# ${printable(report.culprit ? `${neu.slice(0, 12)} ("${report.culprit.subject}")` : report.title)}
+#
+# Shows what the bisection found, without the farm: tests the commit and its parent and compares. Takes git, make, a
+# compiler${spec.test?.$case === 'boot' ? ', QEMU' : ''} and a few minutes; leaves what it makes in the current directory.
+#
+#   sh reproduce.sh [REPOSITORY]      a path or URL that has the commits
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+repository=\${1:-${shellWord(gitUrl)}}
+old=${old}
+new=${neu}
+
+[ -d linux ] || git init --quiet linux
+for commit in $old $new; do
+	git -C linux cat-file -e "$commit^{commit}" 2>/dev/null ||
+		git -C linux fetch --quiet --depth=1 "$repository" "$commit"
+done
+${test}
+try $old ${names[0]!}
+try $new ${names[1]!}
+if [ "$(cat ${names[0]!}.outcome)" = "$(cat ${names[1]!}.outcome)" ]; then
+	echo "no difference"
+	exit 1
+fi
+`;
+}
+
+/** Builds and boots a commit. */
+function bootPart(spec: JobSpec, qemu: readonly string[]): string {
+  const test = spec.test?.$case === 'boot' ? spec.test.value : undefined;
+  const arch = archOf(test?.arch ?? '');
+  if (test === undefined || arch === undefined) return '';
+  const compiler = /^(gcc|clang)(-\d+)?$/.exec(test.toolchain ?? '');
+  const words =
+    compiler?.[1] === 'clang' ? [`LLVM=${compiler[2] ?? '1'}`] : compiler ? [`CC=${compiler[0]}`] : [];
+  const cross = `case $(uname -m) in ${arch.host === 'x64' ? 'x86_64' : 'aarch64'}) ;; *) cross=CROSS_COMPILE=${arch.crossCompile} ;; esac`;
+  const pattern = spec.newWhen?.kind === NewWhen_Kind.KIND_OUTPUT ? spec.newWhen.pattern : '';
+  const wanted =
+    pattern === ''
+      ? ''
+      : `	grep -aEq ${shellWord(pattern)} "$2.console" && outcome="output: ${printable(pattern).replace(/[`$"\\]/g, '.')}"\n`;
+  const limit = spec.timeoutSeconds + 60;
+  return `
+cross=
+${cross}
+
+# make ARGUMENTS..., so that the kernel says nothing of this machine
+kmake() {
+	make -C linux ARCH=${arch.name} $cross ${words.join(' ')} LOCALVERSION= KBUILD_BUILD_USER=kbisect KBUILD_BUILD_HOST=kbisect \\
+		KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_VERSION=1 "$@"
+}
+
+# try COMMIT NAME
+try() {
+	git -C linux checkout --quiet --force --detach "$1"
+	cp "$here/config" linux/.config
+	if ! { kmake olddefconfig && kmake -j"$(getconf _NPROCESSORS_ONLN)" ${arch.target}; } >"$2.build" 2>&1; then
+		echo "$2 $1 does not build: see $2.build" >&2
+		exit 1
+	fi
+	cp linux/${arch.image} "$2.image"
+	timeout ${limit} ${qemuWords(qemu)} </dev/null >"$2.console" || true
+	outcome="nothing: it hangs, or ended by itself"
+	grep -aq 'kbisect ${NONCE} PASS' "$2.console" && outcome=PASS
+	grep -aq 'kbisect ${NONCE} FAIL' "$2.console" && outcome=FAIL
+	crash=$(grep -aEm1 'BUG: |Oops: |kernel BUG at|Kernel panic - not syncing|general protection fault|Unable to handle kernel' "$2.console" | tr -d '\\r') || true
+	[ -z "$crash" ] || outcome="crash: $(echo "$crash" | sed 's/^.*\\] //')"
+${wanted}	echo "$outcome" >"$2.outcome"
+	echo "$2 $1: $outcome"
+}
+`;
+}
+
+/** QEMU's command with the bundle's own files; without what connected it to an agent. */
+function qemuWords(qemu: readonly string[]): string {
+  const words: string[] = [];
+  for (let n = 0; n < qemu.length; n++) {
+    const word = qemu[n]!;
+    const next = qemu[n + 1] ?? '';
+    if (word === '-mon' || (word === '-chardev' && next.includes('id=monitor'))) n += 1;
+    else if (word === '-accel') {
+      words.push('-accel tcg');
+      n += 1;
+    } else if (word === '/proc/self/fd/4') words.push('"$2.image"');
+    else if (word === '/proc/self/fd/5') words.push('"$here/initramfs.cpio"');
+    else if (word.includes('/proc/self/fd/6'))
+      words.push(`"${word.replace('/proc/self/fd/6', '$here/disk')}"`);
+    else words.push(shellWord(word));
+  }
+  return words.join(' ');
+}
+
+/** Runs the command in a checkout. */
+function runPart({ test }: JobSpec): string {
+  const command = test?.$case === 'run' ? test.value.command : 'true';
+  return `
+# try COMMIT NAME
+try() {
+	git -C linux checkout --quiet --force --detach "$1"
+	git -C linux clean -xdffq
+	status=0
+	(cd linux && sh -c ${shellWord(command)}) >"$2.console" 2>&1 || status=$?
+	echo "exit $status" >"$2.outcome"
+	echo "$2 $1: exit $status"
+}
+`;
+}
