@@ -15,7 +15,7 @@ export interface NatsUnderTest {
   /** As NATS clients are told it. */
   readonly servers: string;
   readonly connection: NatsConnection;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a server that keeps its streams in a directory of its own, and connects to it. */

@@ -12,8 +12,8 @@ import type { Journal } from './journal.js';
 
 /** An engine of the journal: it keeps what it has while journals are opened and closed on it. */
 interface Engine {
-  open(): Promise<Journal>;
-  end(): Promise<void>;
+  readonly open: () => Promise<Journal>;
+  readonly end: () => Promise<void>;
 }
 
 async function embedded(): Promise<Engine> {
