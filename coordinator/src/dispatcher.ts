@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import type { BlobRef, Check, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
 import { leaseId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
@@ -39,13 +39,13 @@ export interface Surroundings {
     console: BlobRef,
     signal: AbortSignal,
   ) => Promise<Suspects[]>;
-  /** What is to be checked of a job's culprit. */
+  /** Makes or reads what is asked for the checks of a job's culprit. */
   readonly makeChecks: (
     job: JobId,
     spec: JobSpec,
     question: Question,
     signal: AbortSignal,
-  ) => Promise<readonly Check[]>;
+  ) => Promise<Extract<Input, { kind: 'checks' | 'sides' }>>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Ends the daemon: what is in memory and what is in the journal have come apart. */
@@ -248,8 +248,7 @@ export class Dispatcher {
     const { makeChecks, clock, log } = this.surroundings;
     for (;;) {
       try {
-        const checks = await makeChecks(job, spec, question, this.signal);
-        await this.#hand({ kind: 'checks', job, culprit: question.culprit, checks });
+        await this.#hand(await makeChecks(job, spec, question, this.signal));
         return;
       } catch (error) {
         if (this.signal.aborted) return;

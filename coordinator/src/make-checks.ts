@@ -1,18 +1,45 @@
 import { CheckKind, Check, Verdict, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId, type JobId } from '@kbisect/shared/ids';
-import { revert } from '@kbisect/shared/transplant';
+import { mergeOf, revert } from '@kbisect/shared/transplant';
+import { readGraph } from './git-range.js';
+import type { Input } from './scheduler/inputs.js';
 import type { Question } from './scheduler/output.js';
+import type { Merging, Sides } from './scheduler/pair-search.js';
+
+type Made = Extract<Input, { kind: 'checks' | 'sides' }>;
 
 /**
- * Makes what is to be checked of a culprit before it is named: the commits that are tried, the synthetic ones among them
- * with a ref below `refs/kbisect/jobs/<job>/`, from where agents fetch them.
+ * Makes or reads what a job asks for the checks of its culprit. Commits that are made have a ref below
+ * `refs/kbisect/jobs/<job>/`, from where agents fetch them.
  */
 export async function makeChecks(
   git: Git,
   job: JobId,
   spec: JobSpec,
-  { culprit, parents }: Question,
+  question: Question,
+  signal: AbortSignal,
+): Promise<Made> {
+  const { culprit } = question;
+  switch (question.kind) {
+    case 'certificate':
+      return { kind: 'checks', job, culprit, checks: await certificate(git, job, spec, question, signal) };
+    case 'sides':
+      return { kind: 'sides', job, culprit, sides: await readSides(git, culprit, signal) };
+    case 'merges': {
+      const checks: Check[] = [];
+      for (const merging of question.merges) checks.push(await mergeCheck(git, job, merging));
+      return { kind: 'checks', job, culprit, checks };
+    }
+  }
+}
+
+/** What is checked of a culprit before it is named. */
+async function certificate(
+  git: Git,
+  job: JobId,
+  spec: JobSpec,
+  { culprit, parents }: Extract<Question, { kind: 'certificate' }>,
   signal: AbortSignal,
 ): Promise<Check[]> {
   const its = parents ?? (await parentsOf(git, culprit, spec.firstParent));
@@ -34,6 +61,30 @@ export async function makeChecks(
     ),
     await revertCheck(git, job, culprit, commitId(spec.new), spec.olds.map(commitId)),
   ];
+}
+
+/** What each side of a merge has that the other has not; none when the merge did more than to put them together. */
+async function readSides(git: Git, merge: CommitId, signal: AbortSignal): Promise<Sides> {
+  const [one, other] = await parentsOf(git, merge, false);
+  if (one === undefined || other === undefined) return { kind: 'none', reason: 'it is no merge of two' };
+  const merged = await mergeOf(git, one, other);
+  if (merged.kind !== 'clean' || (await git.treeOf(merged.commit)) !== (await git.treeOf(merge)))
+    return { kind: 'none', reason: 'it was made by hand: it is more than its two sides together' };
+  const side = (tip: CommitId, not: CommitId) =>
+    readGraph(git, { new: tip, olds: [not], firstParent: false, pathspecs: [] }, signal);
+  return { kind: 'sides', one: await side(one, other), other: await side(other, one) };
+}
+
+async function mergeCheck(git: Git, job: JobId, { of, onto }: Merging): Promise<Check> {
+  const told = { kind: CheckKind.CHECK_KIND_PAIR, of, onto };
+  const done = await mergeOf(git, onto, of);
+  if (done.kind === 'conflict') {
+    const impossible = `the merge conflicts in ${done.files.join(', ')}`;
+    return check({ ...told, impossible, conflicts: [...done.files] });
+  }
+  if (done.kind === 'nothing') return check({ ...told, commit: onto });
+  await git.text(['update-ref', `refs/kbisect/jobs/${job}/merges/${of}`, done.commit]);
+  return check({ ...told, commit: done.commit });
 }
 
 /** The culprit reverted on the new end or, where that conflicts, on the tip of the branch that brought it. */

@@ -30,6 +30,16 @@ export async function cherryPick(git: Git, commit: CommitId, onto: CommitId): Pr
   return transplant(git, { from: before, to: after, onto, like: commit, message });
 }
 
+/** Merges a commit into `onto`, as `git merge --no-ff` does, in a bare repository; nothing when it is merged already. */
+export async function mergeOf(git: Git, onto: CommitId, commit: CommitId): Promise<Transplant> {
+  if (await git.isAncestor(commit, onto)) return { kind: 'nothing' };
+  const merged = await mergeTrees(git, onto, commit);
+  if (typeof merged !== 'string') return merged;
+  const message = `Merge ${commit} into ${onto}\n`;
+  const environment = await signature(git, commit);
+  return { kind: 'clean', commit: await commitTree(git, merged, [onto, commit], message, environment) };
+}
+
 interface Change {
   readonly from: TreeId;
   readonly to: TreeId;
@@ -46,17 +56,25 @@ async function transplant(git: Git, { from, to, onto, like, message }: Change): 
   const make = (tree: TreeId, parents: readonly string[], text: string) =>
     commitTree(git, tree, parents, text, environment);
   const base = await make(from, [], 'base');
-  const command = git.command([
-    ...['merge-tree', '--write-tree', '-z', '--name-only', '--no-messages'],
-    await make(ontoTree, [base], 'onto'),
-    await make(to, [base], 'to'),
-  ]);
+  const tree = await mergeTrees(git, await make(ontoTree, [base], 'onto'), await make(to, [base], 'to'));
+  if (typeof tree !== 'string') return tree;
+  if (tree === ontoTree) return { kind: 'nothing' };
+  return { kind: 'clean', commit: await make(tree, [onto], message) };
+}
+
+/** The tree of a merge. */
+async function mergeTrees(
+  git: Git,
+  one: CommitId,
+  other: CommitId,
+): Promise<TreeId | Extract<Transplant, { kind: 'conflict' }>> {
+  const options = ['--write-tree', '-z', '--name-only', '--no-messages', '--allow-unrelated-histories'];
+  const command = git.command(['merge-tree', ...options, one, other]);
   const done = await run(command);
   const [tree = '', ...files] = done.stdout.toString('utf8').split('\0').filter(Boolean);
   if (done.status === 1) return { kind: 'conflict', files: [...new Set(files)].sort() };
   if (done.status !== 0) throw commandFailed(command, done);
-  if (tree === ontoTree) return { kind: 'nothing' };
-  return { kind: 'clean', commit: await make(treeId(tree), [onto], message) };
+  return treeId(tree);
 }
 
 async function treeBefore(git: Git, commit: CommitId): Promise<TreeId> {

@@ -7,8 +7,8 @@ import { messageOf } from '@kbisect/shared/errors';
 import { Welcome } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Range } from '@kbisect/coordinator/scheduler/range';
 import type { Connection } from './network.js';
-import type { Check } from '@kbisect/shared/gen/kbisect/v1/job';
-import type { CommitId, JobId } from '@kbisect/shared/ids';
+import type { Question } from '@kbisect/coordinator/scheduler/output';
+import type { JobId } from '@kbisect/shared/ids';
 import { checksOf } from './plan.js';
 import { Life } from './virtual-time.js';
 import type { World } from './world.js';
@@ -52,9 +52,17 @@ export class Headquarters {
       readChanges: () => Promise.reject(new Error('no diffs here')),
       readRecord: () => Promise.reject(new Error('no build records here')),
       readSuspects: () => Promise.resolve([]),
-      makeChecks: (job: JobId, _spec: unknown, { culprit }: { culprit: CommitId }) =>
-        new Promise<readonly Check[]>((resolve) => {
-          life.after(world.chance.between(1, 2000), () => resolve(checksOf(world.jobPlan(job), culprit)));
+      makeChecks: (job: JobId, _spec: unknown, { kind, culprit }: Question) =>
+        new Promise<Extract<Input, { kind: 'checks' | 'sides' }>>((resolve) => {
+          const checks = checksOf(world.jobPlan(job), culprit);
+          const sides = { kind: 'none', reason: 'no trees here' } as const;
+          life.after(world.chance.between(1, 2000), () =>
+            resolve(
+              kind === 'certificate'
+                ? { kind: 'checks', job, culprit, checks }
+                : { kind: 'sides', job, culprit, sides },
+            ),
+          );
         }),
       clock: life.clock({ offsetMs, rate: 1 }),
       log: world.log,

@@ -37,7 +37,7 @@ function dispatcherWithoutJobs(): Dispatcher {
     readRange: unread,
     readChanges: unread,
     readRecord: unread,
-    makeChecks: () => Promise.resolve([]),
+    makeChecks: () => Promise.reject(new Error('no checks here')),
     readSuspects: unread,
     clock: systemClock,
     log,

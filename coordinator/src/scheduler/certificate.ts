@@ -9,6 +9,7 @@ import {
 import { commitId, shortId, type AgentName, type CommitId } from '@kbisect/shared/ids';
 import { findingOf, type CheckState, type Reader } from './check-state.js';
 import { ended, type Fact, type FactOf } from './facts.js';
+import { isOfPair, searchPair, type Merging, type Pairing, type Sides } from './pair-search.js';
 
 /** After so many certificates of one culprit that failed nothing more can be learned from another. */
 const MAX_CERTIFICATES = 3;
@@ -19,6 +20,12 @@ interface Round {
   readonly checks: number[];
   failed: boolean;
 }
+
+/** What has to be made or read for checks. */
+export type CertificateQuestion =
+  | { readonly kind: 'certificate'; readonly culprit: CommitId }
+  | { readonly kind: 'sides'; readonly culprit: CommitId }
+  | { readonly kind: 'merges'; readonly culprit: CommitId; readonly merges: readonly Merging[] };
 
 /** What a check asks of the farm. */
 export interface CheckOrder {
@@ -40,8 +47,11 @@ export class Certificate {
   readonly #rounds: Round[] = [];
   /** What was made for a culprit, of which there may be no fact yet. */
   readonly #prepared = new Map<CommitId, readonly Check[]>();
-  readonly #asked = new Set<CommitId>();
-  #question: CommitId | undefined;
+  readonly #asked = new Set<string>();
+  readonly #questions: CertificateQuestion[] = [];
+  readonly #sides = new Map<CommitId, Sides>();
+  /** Merges that were made, of which there is no fact yet. */
+  #merged: readonly Check[] = [];
 
   /** @param need how often a commit is to be tried to be all but sure of it */
   constructor(
@@ -63,25 +73,36 @@ export class Certificate {
     return check === undefined ? undefined : this.#states[check];
   }
 
-  /** The culprit whose checks have to be made, once. */
-  takeQuestion(): CommitId | undefined {
-    const question = this.#question;
-    this.#question = undefined;
-    if (question === undefined || this.#asked.has(question)) return undefined;
-    this.#asked.add(question);
-    return question;
+  /** What has to be made for the checks, each once. */
+  takeQuestion(): CertificateQuestion | undefined {
+    return this.#questions.shift();
   }
 
   /** Takes in what is to be checked of a culprit. */
   prepare(culprit: CommitId, checks: readonly Check[]): void {
-    this.#prepared.set(culprit, checks);
+    if (checks.some(({ kind }) => kind === CheckKind.CHECK_KIND_PAIR)) this.#merged = checks;
+    else this.#prepared.set(culprit, checks);
+  }
+
+  /** Takes in the sides of a culprit that is a merge. */
+  attach(culprit: CommitId, sides: Sides): void {
+    this.#sides.set(culprit, sides);
+  }
+
+  /** Of a certified merge: the two commits that are new only together, if they were found. */
+  get pair(): readonly CommitId[] {
+    const round = this.#rounds.at(-1);
+    const pairing = round && this.#pairing(round);
+    return pairing?.kind === 'found' ? pairing.pair : [];
   }
 
   checking({ value }: FactOf<'checking'>): void {
     const culprit = commitId(value.culprit);
-    const round: Round = { culprit, checks: [], failed: false };
+    const last = this.#rounds.at(-1);
+    const goesOn = last?.culprit === culprit && !last.failed;
+    const round: Round = goesOn ? last : { culprit, checks: [], failed: false };
     for (const check of value.checks) round.checks.push(this.#add(check));
-    this.#rounds.push(round);
+    if (!goesOn) this.#rounds.push(round);
   }
 
   /** Takes in what a check has come to; says whether the certificate has failed by it. */
@@ -111,7 +132,52 @@ export class Certificate {
       const finding = findingOf(state, this.need(), reader);
       if (finding) return { $case: 'checked', value: { check: index, ...finding } };
     }
-    return this.#open(round).length > 0 ? 'wait' : undefined;
+    if (this.#open(round).some((index) => certifies(this.#states[index]!.check.kind))) return 'wait';
+    return this.#pair(round) ?? (this.#open(round).length > 0 ? 'wait' : undefined);
+  }
+
+  /** What follows for the pair of a certified merge; undefined when it is found, or cannot be. */
+  #pair(round: Round): Fact | 'wait' | undefined {
+    const { culprit } = round;
+    const merged = this.#merged.filter(({ of, onto }) => !this.#isTried(round, { of, onto }));
+    this.#merged = [];
+    if (merged.length > 0) return { $case: 'checking', value: { culprit, checks: merged } };
+    const pairing = this.#pairing(round);
+    if (pairing === undefined) {
+      if (this.#parents(round) !== 2 || this.spec.pathspecs.length > 0) return undefined;
+      this.#ask({ kind: 'sides', culprit }, 'sides');
+      return 'wait';
+    }
+    if (pairing.kind !== 'searching') return undefined;
+    const merges = pairing.make.filter(({ of, onto }) => !this.#asked.has(`merge ${of} ${onto}`));
+    if (merges.length > 0) {
+      for (const { of, onto } of merges) this.#asked.add(`merge ${of} ${onto}`);
+      this.#questions.push({ kind: 'merges', culprit, merges });
+    }
+    return 'wait';
+  }
+
+  #pairing(round: Round): Pairing | undefined {
+    const sides = this.#sides.get(round.culprit);
+    return sides && searchPair(sides, this.#pairs(round));
+  }
+
+  #pairs({ checks }: Round): CheckState[] {
+    return checks.map((index) => this.#states[index]!).filter(isOfPair);
+  }
+
+  #isTried(round: Round, { of, onto }: { readonly of: string; readonly onto: string }): boolean {
+    return this.#pairs(round).some(({ check }) => check.of === of && check.onto === onto);
+  }
+
+  #parents({ checks }: Round): number {
+    return checks.filter((index) => this.#states[index]!.check.kind === CheckKind.CHECK_KIND_PARENT).length;
+  }
+
+  #ask(question: CertificateQuestion, name: string): void {
+    const key = `${name} ${question.culprit}`;
+    if (!this.#asked.has(key)) this.#questions.push(question);
+    this.#asked.add(key);
   }
 
   /** What is to be tried now: what is picked elsewhere only when the culprit is certified. */
@@ -120,7 +186,7 @@ export class Certificate {
     if (round === undefined || round.failed) return [];
     const open = this.#open(round);
     const own = open.filter((index) => certifies(this.#states[index]!.check.kind));
-    return (own.length > 0 ? own : open).flatMap((index) => {
+    return (own.length > 0 ? own : [...this.#openPairs(round), ...open]).flatMap((index) => {
       const { check, outcomes, failedOn } = this.#states[index]!;
       if (check.commit === '') return [];
       const clean = check.kind === CheckKind.CHECK_KIND_CULPRIT;
@@ -144,8 +210,17 @@ export class Certificate {
     return this.#states.length - 1;
   }
 
+  /** Checks that have come to nothing yet, besides those of pairs, of which not all are wanted any more. */
   #open({ checks }: Round): number[] {
-    return checks.filter((index) => this.#states[index]!.result === CheckResult.CHECK_RESULT_UNSPECIFIED);
+    const isOpen = (state: CheckState) =>
+      state.result === CheckResult.CHECK_RESULT_UNSPECIFIED && !isOfPair(state);
+    return checks.filter((index) => isOpen(this.#states[index]!));
+  }
+
+  #openPairs(round: Round): number[] {
+    const pairing = this.#pairing(round);
+    if (pairing?.kind !== 'searching') return [];
+    return round.checks.filter((index) => pairing.useful.has(this.#states[index]!));
   }
 
   #begin(culprit: CommitId): Fact | 'wait' {
@@ -158,7 +233,7 @@ export class Certificate {
     }
     const checks = this.#prepared.get(culprit);
     if (checks !== undefined) return { $case: 'checking', value: { culprit, checks: [...checks] } };
-    this.#question = culprit;
+    this.#ask({ kind: 'certificate', culprit }, 'certificate');
     return 'wait';
   }
 

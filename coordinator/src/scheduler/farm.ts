@@ -105,6 +105,13 @@ export class Farm {
         this.#advance(job, now);
         return;
       }
+      case 'sides': {
+        const job = this.#job(input.job);
+        if (job.over) return;
+        job.certificate.attach(input.culprit, input.sides);
+        this.#advance(job, now);
+        return;
+      }
       case 'changes':
         this.#job(input.job).prediction?.attach(input.changes);
         return;
@@ -219,8 +226,8 @@ export class Farm {
       if (fact.$case === 'ended') this.leases.withdrawAll(job, now);
       this.#recorder.record(job, fact, now);
     }
-    const question = job.takeQuestion();
-    if (question) this.#recorder.ask({ kind: 'make-checks', job: job.id, spec: job.spec, question });
+    for (let question = job.takeQuestion(); question !== undefined; question = job.takeQuestion())
+      this.#recorder.ask({ kind: 'make-checks', job: job.id, spec: job.spec, question });
     const crash = job.takeCrash();
     if (crash) this.#recorder.ask({ kind: 'read-suspects', job: job.id, spec: job.spec, ...crash });
   }

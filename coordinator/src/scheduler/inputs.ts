@@ -12,6 +12,7 @@ import type {
 import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
 import type { RangeChanges } from '../classes/prediction.js';
 import type { Suspects } from '../search/priors.js';
+import type { Sides } from './pair-search.js';
 import type { Range } from './range.js';
 
 /** What the scheduler is told. */
@@ -26,6 +27,8 @@ export type Input =
   | { kind: 'suspects'; job: JobId; suspects: readonly Suspects[] }
   /** What is to be checked of a culprit. */
   | { kind: 'checks'; job: JobId; culprit: CommitId; checks: readonly Check[] }
+  /** The sides of a culprit that is a merge. */
+  | { kind: 'sides'; job: JobId; culprit: CommitId; sides: Sides }
   | { kind: 'range-unreadable'; job: JobId; reason: string }
   | { kind: 'cancel'; job: JobId }
   | { kind: 'hello'; hello: Hello }

@@ -147,15 +147,16 @@ export class Job {
     return { graph, console: this.#crash };
   }
 
-  /** The culprit for which checks have to be made, once, and its parents in a range that leaves commits out. */
+  /** What has to be made for the culprit's checks, once. */
   takeQuestion(): Question | undefined {
-    const culprit = this.over ? undefined : this.certificate.takeQuestion();
+    const question = this.over ? undefined : this.certificate.takeQuestion();
+    if (question?.kind !== 'certificate') return question;
     const { graph } = this.#search.range ?? {};
-    const index = culprit && graph?.indexOf(culprit);
-    if (culprit === undefined || graph === undefined || index === undefined) return undefined;
+    const index = graph?.indexOf(question.culprit);
+    if (graph === undefined || index === undefined) return undefined;
     const parents = [...graph.parents(index)].map((parent) => graph.id(parent));
     const whole = this.spec.pathspecs.length === 0;
-    return { culprit, parents: whole ? undefined : parents.length > 0 ? parents : [...this.#ends.olds] };
+    return { ...question, parents: whole ? undefined : parents.length > 0 ? parents : this.#ends.olds };
   }
 
   /** Takes in which commits touch what the crash names. */
@@ -275,6 +276,8 @@ export class Job {
     const certified = this.#certify(standing);
     if (certified !== undefined) return certified === 'wait' ? undefined : certified;
     const end = this.#findings.end(standing);
+    if (end?.$case === 'ended' && end.value.state === JobState.JOB_STATE_FOUND)
+      end.value.pair = [...this.certificate.pair];
     if (end?.$case === 'ended' && this.#audit !== undefined) end.value.audited = this.#audit.done;
     return end;
   }

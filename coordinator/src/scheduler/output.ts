@@ -4,13 +4,20 @@ import type { AgentName, CommitId, JobId } from '@kbisect/shared/ids';
 import type { CommitGraph } from '../search/graph.js';
 import type { Fact } from './facts.js';
 import type { Job } from './job.js';
+import type { Merging } from './pair-search.js';
 
-/** A culprit whose checks are to be made. */
-export interface Question {
-  readonly culprit: CommitId;
-  /** Its parents in a range that leaves commits out; git's own otherwise. */
-  readonly parents: readonly CommitId[] | undefined;
-}
+/** What is to be made or read of a culprit's history for its checks. */
+export type Question =
+  | {
+      readonly kind: 'certificate';
+      readonly culprit: CommitId;
+      /** Its parents in a range that leaves commits out; git's own otherwise. */
+      readonly parents: readonly CommitId[] | undefined;
+    }
+  /** The sides of a merge. */
+  | { readonly kind: 'sides'; readonly culprit: CommitId }
+  /** Merges of commits of its sides. */
+  | { readonly kind: 'merges'; readonly culprit: CommitId; readonly merges: readonly Merging[] };
 
 /** What the scheduler asks for; it is done only when the events that came with it are durable. */
 export type Effect =

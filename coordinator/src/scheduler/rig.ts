@@ -1,11 +1,5 @@
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import {
-  Mode,
-  type Check,
-  type JobEvent,
-  type JobSpec,
-  type Outcome,
-} from '@kbisect/shared/gen/kbisect/v1/job';
+import { Mode, Check, type JobEvent, type JobSpec, type Outcome } from '@kbisect/shared/gen/kbisect/v1/job';
 import {
   BuildResult,
   type Hello,
@@ -20,6 +14,7 @@ import { Farm } from './farm.js';
 import type { Input } from './inputs.js';
 import type { Job } from './job.js';
 import type { Effect } from './output.js';
+import type { Merging, Sides } from './pair-search.js';
 import type { Range } from './range.js';
 import type { Suspects } from '../search/priors.js';
 import { DEFAULT_TIMING } from './timing.js';
@@ -88,6 +83,9 @@ export class Rig {
   kernels: Kernels | undefined;
   /** The commits that touch what the new end's crash names. */
   crashSuspects: readonly Suspects[] = [];
+  /** The sides of a culprit that is a merge, and what their merges are. */
+  sides: Sides = { kind: 'none', reason: 'no trees here' };
+  merge: (merging: Merging) => Check = ({ of, onto }) => Check.fromPartial({ of, onto });
   /** What is checked of a culprit. */
   checks: (culprit: CommitId) => readonly Check[] = () => [];
   readonly #ranges = new Map<JobId, Range>();
@@ -236,14 +234,15 @@ export class Rig {
           if (n >= 0) this.held.splice(n, 1);
           break;
         }
-        case 'make-checks':
-          this.send({
-            kind: 'checks',
-            job: effect.job,
-            culprit: effect.question.culprit,
-            checks: this.checks(effect.question.culprit),
-          });
+        case 'make-checks': {
+          const { job, question } = effect;
+          const { culprit } = question;
+          if (question.kind === 'sides') this.send({ kind: 'sides', job, culprit, sides: this.sides });
+          else if (question.kind === 'certificate')
+            this.send({ kind: 'checks', job, culprit, checks: this.checks(culprit) });
+          else this.send({ kind: 'checks', job, culprit, checks: question.merges.map(this.merge) });
           break;
+        }
         case 'read-suspects':
           this.send({ kind: 'suspects', job: effect.job, suspects: this.crashSuspects });
           break;
