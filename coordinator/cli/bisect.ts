@@ -2,6 +2,7 @@ import { basename, resolve } from 'node:path';
 import { blobName } from '@kbisect/shared/cache/blob-name';
 import { CHUNK_BYTES } from '@kbisect/shared/cache/chunk';
 import { KbisectError } from '@kbisect/shared/errors';
+import { Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { GetInfoResponse, SubmitRequest, SubmitResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { JobSpec, Suspect } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Git } from '@kbisect/shared/git';
@@ -31,6 +32,7 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly timeout?: number;
   /** Whether the culprit is checked before it is named. */
   readonly certify: boolean;
+  readonly backportTo?: readonly string[];
   readonly detach?: boolean;
   readonly json?: boolean;
   readonly local?: boolean;
@@ -118,7 +120,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     title: titleOf(options, ends),
     newWhen: newWhenOf(options.newWhen),
     certify: options.certify,
-    backportTo: [],
+    backportTo: branchesOf(options, ends).map((name) => ({ name, commit: name })),
   };
   if (isRemote(options.repo)) {
     return {
@@ -135,14 +137,34 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
   const named = fixups
     .flatMap(({ commit, after, until }) => [commit, after, until])
     .filter((commit) => commit !== '');
-  const pushed = { ...resolved, olds: [...new Set([...resolved.olds, ...named.map(commitId)])] };
+  const backportTo: { name: string; commit: string }[] = [];
+  for (const { name } of spec.backportTo) backportTo.push({ name, commit: await git.resolveCommit(name) });
+  const also = [...named, ...backportTo.map(({ commit }) => commit)].map(commitId);
+  const pushed = { ...resolved, olds: [...new Set([...resolved.olds, ...also])] };
   const resolvedTest = test.$case === 'boot' ? { ...test, value: { ...test.value, fixups } } : test;
   return {
-    spec: { ...spec, test: resolvedTest, olds: [...resolved.olds], new: resolved.new },
+    spec: { ...spec, backportTo, test: resolvedTest, olds: [...resolved.olds], new: resolved.new },
     uploads,
     local: { git, ends: pushed },
     repoUrl: '',
   };
+}
+
+/** The stable branches that the job is asked of. @throws KbisectError `invalid-argument` when it can say nothing of them */
+function branchesOf({ backportTo = [], certify }: BisectOptions, { mode }: Ends): readonly string[] {
+  if (backportTo.length > 0 && mode === Mode.MODE_ANY) {
+    throw new KbisectError(
+      'invalid-argument',
+      '--backport-to is about a fix (--broken, --fixed) or a regression (--good, --bad)',
+    );
+  }
+  if (backportTo.length > 0 && mode === Mode.MODE_FIX && !certify) {
+    throw new KbisectError(
+      'invalid-argument',
+      '--backport-to picks what is certified: leave out --no-certify',
+    );
+  }
+  return backportTo;
 }
 
 /** The job in one line, for lists. */

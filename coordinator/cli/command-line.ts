@@ -160,6 +160,10 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       ).argParser(share),
     )
     .option(
+      '--backport-to <rev...>',
+      'stable branches: a fix is picked and tried on each, of a regression it is said which have it',
+    )
+    .option(
       '--no-certify',
       'name the culprit as the search finds it, without trying it again and reverting it',
     )

@@ -1,8 +1,10 @@
-import { CheckKind, Check, Verdict, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { CheckKind, Check, Mode, Verdict, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId, type JobId } from '@kbisect/shared/ids';
-import { mergeOf, revert } from '@kbisect/shared/transplant';
+import { cherryPick, mergeOf, revert } from '@kbisect/shared/transplant';
+import { backportOf, fixesOf } from './branches.js';
 import { readGraph } from './git-range.js';
+import { prerequisitesOf } from './prerequisites.js';
 import type { Input } from './scheduler/inputs.js';
 import type { Question } from './scheduler/output.js';
 import type { Merging, Sides } from './scheduler/pair-search.js';
@@ -60,6 +62,7 @@ async function certificate(
       }),
     ),
     await revertCheck(git, job, culprit, commitId(spec.new), spec.olds.map(commitId)),
+    ...(await backportChecks(git, job, culprit, spec)),
   ];
 }
 
@@ -85,6 +88,37 @@ async function mergeCheck(git: Git, job: JobId, { of, onto }: Merging): Promise<
   if (done.kind === 'nothing') return check({ ...told, commit: onto });
   await git.text(['update-ref', `refs/kbisect/jobs/${job}/merges/${of}`, done.commit]);
   return check({ ...told, commit: done.commit });
+}
+
+/** A fix picked on each of the branches that were named. */
+async function backportChecks(git: Git, job: JobId, fix: CommitId, spec: JobSpec): Promise<Check[]> {
+  if (spec.mode !== Mode.MODE_FIX || spec.backportTo.length === 0) return [];
+  const fixes = (await fixesOf(git, [fix], commitId(spec.new))).map(({ commit }) => commit);
+  const checks: Check[] = [];
+  for (const { name, commit } of spec.backportTo) {
+    const onto = commitId(commit);
+    const expected = Verdict.VERDICT_NEW;
+    const told = { kind: CheckKind.CHECK_KIND_BACKPORT, of: fix, onto, name, expected, fixes };
+    const has = (await git.isAncestor(fix, onto)) || (await backportOf(git, fix, onto)) !== undefined;
+    const done = has ? { kind: 'nothing' as const } : await cherryPick(git, fix, onto);
+    switch (done.kind) {
+      case 'nothing':
+        checks.push(check({ ...told, impossible: 'the branch has it already' }));
+        break;
+      case 'clean': {
+        const branch = `refs/heads/kbisect/${job}/${name.replace(/[^A-Za-z0-9._-]+/g, '-')}`;
+        await git.text(['update-ref', branch, done.commit]);
+        checks.push(check({ ...told, commit: done.commit }));
+        break;
+      }
+      case 'conflict': {
+        const needs = await prerequisitesOf(git, fix, onto, done.files);
+        const impossible = `it conflicts in ${done.files.join(', ')}`;
+        checks.push(check({ ...told, impossible, conflicts: [...done.files], needs }));
+      }
+    }
+  }
+  return checks;
 }
 
 /** The culprit reverted on the new end or, where that conflicts, on the tip of the branch that brought it. */

@@ -62,7 +62,8 @@ export class Farm {
       jobs: { job: string; state: string }[];
     };
     for (const { job, state } of jobs) {
-      if (['preparing', 'proving', 'searching'].includes(state)) await this.text(['cancel', job]);
+      if (['preparing', 'proving', 'searching', 'certifying'].includes(state))
+        await this.text(['cancel', job]);
     }
   }
 

@@ -144,6 +144,38 @@ describe('a culprit of the miniature kernel', { timeout: 180_000 }, () => {
   });
 });
 
+describe('a merge that is new, and neither of its parents', { timeout: 180_000 }, () => {
+  it('is named, with the pair of commits that are new only together', async () => {
+    const docs = (line: string) => ({ kind: 'docs' as const, line });
+    const tiny = await tinyJob(lab.directory, 'pair', [
+      { name: 'root' },
+      { name: 'a1', change: { kind: 'comment', words: 'a1' } },
+      { name: 'a2', change: { kind: 'sysctl', path: SYMLINKS, value: 1 } },
+      { name: 'a3', change: { kind: 'comment', words: 'a3' } },
+      { name: 'b1', parents: ['root'], change: { kind: 'initcall', code: 'volatile int b1 = 1; (void)b1;' } },
+      { name: 'b2', change: docs('b2') },
+      { name: 'b3', change: { kind: 'initcall', code: 'volatile int b3 = 3; (void)b3;' } },
+      { name: 'b4', change: docs('b4') },
+      { name: 'merge', parents: ['a3', 'b4'] },
+      { name: 'later', change: { kind: 'comment', words: 'later' } },
+    ]);
+    // Bad only where both are: what a2 and b3 do.
+    const both = `grep -q 'protected_symlinks", 1 ' kernel/sysctl.c && grep -q 'b3 = 3' init/initcalls.c && exit 1 || exit 0`;
+    const script = await tiny.file('both.sh', `${both}\n`);
+    const ends = ['--repo', tiny.repo, '--good', 'root', '--bad', 'main', '--run', `sh ${script}`];
+    const id = await lab.submit(...ends);
+    expect(await lab.result(id)).toMatchObject({ state: 'found', culprit: { subject: 'merge' } });
+    const json = (await lab.kbisect('report', id, '--json')).stdout.toString('utf8');
+    const report = reportDocument.parse(JSON.parse(json));
+    expect(report.pair.map(({ subject }) => subject)).toEqual(['a2', 'b3']);
+    const parents = report.checks.filter(({ kind }) => kind === 'parent');
+    expect(parents.map(({ result }) => result)).toEqual(['PASS', 'PASS']);
+    const text = (await lab.kbisect('report', id)).stdout.toString('utf8');
+    readReport(parseMail(text));
+    expect(text.replace(/\s+/g, ' ')).toContain('these two are new only together');
+  });
+});
+
 describe('an oracle that lies once', { timeout: 180_000 }, () => {
   it('makes a wrong culprit, which the certificate catches: the search goes on and ends on the right one', async () => {
     const tiny = await tinyJob(

@@ -52,6 +52,9 @@ export class BundleFiles {
     const json = await text(GetReportRequest_Format.FORMAT_JSON);
     const report = reportDocument.parse(JSON.parse(json));
     await this.#text('report.txt', await text(GetReportRequest_Format.FORMAT_TEXT));
+    for (const { branch, patch } of report.checks)
+      if (branch !== undefined && patch !== undefined)
+        await this.#text(`backport-${branch.replace(/[^A-Za-z0-9._-]+/g, '-')}.patch`, patch);
     await this.#text('report.html', await text(GetReportRequest_Format.FORMAT_HTML));
     await this.#text('report.json', json);
     const log = await this.connection.call<GetLogResponse>((...rest) =>

@@ -13,11 +13,12 @@ import { describeCheck, resultWord } from '../scheduler/certificate.js';
 import type { CheckState } from '../scheduler/check-state.js';
 import type { Job } from '../scheduler/job.js';
 import { bisectLogOf } from './bisect-log-of.js';
-import { stateOfBranch } from './branches.js';
+import { stateOfBranch } from '../branches.js';
 import { compilerIn, crashLines } from './console-text.js';
 import { peopleFor } from './people.js';
 import type { NamedCommit, ReportDocument } from './report-document.js';
 import { termsOf } from './terms.js';
+import { stablePatch } from './stable-patch.js';
 import { trialsInShort } from './trials-in-short.js';
 
 /** What a report is gathered from. */
@@ -62,7 +63,7 @@ export async function gatherReport(job: Job, sources: ReportSources): Promise<Re
     new: await end(spec.new),
     shows: job.proof,
     crash: await crash(job, consoles),
-    checks: await Promise.all(job.certificate.latest.map((state) => check(state, names))),
+    checks: await Promise.all(job.certificate.latest.map((state) => check(git, state, names))),
     branches:
       isRegression && job.culprit !== undefined
         ? await Promise.all(spec.backportTo.map((branch) => stateOfBranch(git, job.culprit!, branch)))
@@ -133,6 +134,7 @@ async function crash(job: Job, consoles: Consoles): Promise<ReportDocument['cras
 }
 
 async function check(
+  git: Git,
   { check: asked, result, detail }: CheckState,
   names: (commits: readonly string[]) => Promise<NamedCommit[]>,
 ): Promise<ReportDocument['checks'][number]> {
@@ -147,6 +149,9 @@ async function check(
     conflicts: asked.conflicts,
     needs: await names(asked.needs),
     fixes: await names(asked.fixes),
+    ...(asked.kind === CheckKind.CHECK_KIND_BACKPORT && asked.commit !== ''
+      ? { branch: asked.name, patch: await stablePatch(git, commitId(asked.commit), commitId(asked.of)) }
+      : {}),
   };
 }
 

@@ -27,6 +27,9 @@ const check = z.object({
   needs: z.array(named),
   /** Later commits that fix the one that was picked. */
   fixes: z.array(named),
+  /** Of a backport: the branch that was named, and the patch for it, as `git format-patch` makes it. */
+  branch: z.string().optional(),
+  patch: z.string().optional(),
 });
 
 /**

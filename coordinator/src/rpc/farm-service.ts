@@ -70,11 +70,14 @@ export function farmService(parts: FarmParts): FarmServer {
           spec.new,
           ...spec.olds,
           ...fixups.flatMap(({ commit, after, until }) => [commit, after, until]),
+          ...spec.backportTo.map(({ commit }) => commit),
         ];
         const revisions = [...new Set(named.filter((revision) => revision !== ''))];
         const commits = await repository.mirror(request.repoUrl, revisions, signal);
         const resolved = (revision: string): string => commits[revisions.indexOf(revision)] ?? '';
         spec = { ...spec, new: resolved(spec.new), olds: spec.olds.map(resolved) };
+        const backportTo = spec.backportTo.map(({ name, commit }) => ({ name, commit: resolved(commit) }));
+        spec = { ...spec, backportTo };
         if (test?.$case === 'boot') {
           const own = fixups.map(({ commit, after, until }) => ({
             commit: resolved(commit),
@@ -85,6 +88,7 @@ export function farmService(parts: FarmParts): FarmServer {
         }
       }
       spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
+      for (const { commit } of spec.backportTo) commitId(commit);
       const job = jobId(parts.newId());
       await dispatcher.post({ kind: 'submit', job, spec });
       return { job };

@@ -89,11 +89,11 @@ export class Certificate {
     this.#sides.set(culprit, sides);
   }
 
-  /** Of a certified merge: the two commits that are new only together, if they were found. */
-  get pair(): readonly CommitId[] {
+  /** Of a certified merge: the two commits that are new only together, or why they are not known. */
+  get pairing(): Exclude<Pairing, { kind: 'searching' }> | undefined {
     const round = this.#rounds.at(-1);
     const pairing = round && this.#pairing(round);
-    return pairing?.kind === 'found' ? pairing.pair : [];
+    return pairing?.kind === 'searching' ? undefined : pairing;
   }
 
   checking({ value }: FactOf<'checking'>): void {

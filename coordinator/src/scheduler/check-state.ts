@@ -57,7 +57,7 @@ export function findingOf(state: CheckState, need: number, reader: Reader): Find
   });
   if (check.impossible !== '') return cannot(check.impossible);
   if (buildFailure !== undefined) {
-    const detail = `it does not build: ${buildFailure}`;
+    const detail = `${applies(check.kind)}it does not build: ${buildFailure}`;
     const result = failsUnbuilt(check.kind) ? CheckResult.CHECK_RESULT_FAIL : cannot('').result;
     return { result, detail, verdict: Verdict.VERDICT_SKIP };
   }
@@ -66,7 +66,11 @@ export function findingOf(state: CheckState, need: number, reader: Reader): Find
     const verdict = side === 'new' ? Verdict.VERDICT_NEW : Verdict.VERDICT_OLD;
     const passes = check.expected === verdict || check.expected === Verdict.VERDICT_UNSPECIFIED;
     const result = passes ? CheckResult.CHECK_RESULT_PASS : CheckResult.CHECK_RESULT_FAIL;
-    return { result, detail: `${reader.describe(outcomes)}${imageIn(state, reader)}`, verdict };
+    return {
+      result,
+      detail: `${builds(check.kind)}${reader.describe(outcomes)}${imageIn(state, reader)}`,
+      verdict,
+    };
   };
   const tells = need > 1 && readings.includes(reader.telling) && isTelling(check.expected, reader.telling);
   if (tells) return shows(reader.telling);
@@ -88,6 +92,14 @@ function imageIn({ check, image }: CheckState, reader: Reader): string {
   return image === known
     ? `, in the same image ${known.slice(0, 12)} as before`
     : `, in another image (${image.slice(0, 12)}) than before (${known.slice(0, 12)})`;
+}
+
+function applies(kind: CheckKind): string {
+  return kind === CheckKind.CHECK_KIND_BACKPORT ? 'it applies; ' : '';
+}
+
+function builds(kind: CheckKind): string {
+  return kind === CheckKind.CHECK_KIND_BACKPORT ? 'it applies, builds: ' : '';
 }
 
 /** Whether a failure to build is what the check asks about. */

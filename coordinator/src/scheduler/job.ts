@@ -276,8 +276,12 @@ export class Job {
     const certified = this.#certify(standing);
     if (certified !== undefined) return certified === 'wait' ? undefined : certified;
     const end = this.#findings.end(standing);
-    if (end?.$case === 'ended' && end.value.state === JobState.JOB_STATE_FOUND)
-      end.value.pair = [...this.certificate.pair];
+    if (end?.$case === 'ended' && end.value.state === JobState.JOB_STATE_FOUND) {
+      const { pairing } = this.certificate;
+      if (pairing?.kind === 'found') end.value.pair = [...pairing.pair];
+      if (pairing?.kind === 'none')
+        end.value.reason = `no pair of commits of the two sides is named: ${pairing.reason}`;
+    }
     if (end?.$case === 'ended' && this.#audit !== undefined) end.value.audited = this.#audit.done;
     return end;
   }

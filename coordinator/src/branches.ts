@@ -1,7 +1,7 @@
 import type { Target } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
-import type { NamedCommit, ReportDocument } from './report-document.js';
+import type { NamedCommit, ReportDocument } from './report/report-document.js';
 
 /**
  * Whether a branch has a commit or a backport of it, by the `commit <sha> upstream.` of stable and git's own
@@ -30,7 +30,12 @@ export async function fixesOf(
   return listed(git, ['--reverse', ...patterns, branch, '--not', ...commits]);
 }
 
-async function backportOf(git: Git, commit: CommitId, branch: CommitId): Promise<NamedCommit | undefined> {
+/** The commit of a branch that says that it is a backport of another. */
+export async function backportOf(
+  git: Git,
+  commit: CommitId,
+  branch: CommitId,
+): Promise<NamedCommit | undefined> {
   const says = ['commit', 'Upstream commit', 'cherry picked from commit'];
   const patterns = says.map((words) => `--grep=${words} ${commit}`);
   return (await listed(git, [...patterns, branch, '--not', commit]))[0];
