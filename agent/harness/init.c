@@ -183,7 +183,9 @@ static void mount_all(const char *root)
 
 	mount_at(root, "proc", "/proc");
 	mount_at(root, "sysfs", "/sys");
-	mount_at(root, "tmpfs", "/tmp");
+	/* Not over what came along, such as a library that its user has built in /tmp. */
+	if (*root || !rmdir("/tmp") || (errno != ENOTEMPTY && errno != EEXIST))
+		mount_at(root, "tmpfs", "/tmp");
 	/* Without devtmpfs the initramfs has a few nodes of its own. */
 	snprintf(dev, sizeof(dev), "%s/dev", root);
 	mkdir(dev, 0755);

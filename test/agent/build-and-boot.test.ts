@@ -113,6 +113,7 @@ describe('a trial', () => {
     });
     expect(kind?.$case).toBe(outcome);
     if (kind?.$case === 'crash') expect(kind.value.signature).toBe('panic: planted');
+    if (kind?.$case === 'hang') expect(kind.value.dump).toMatch(/^CPU 0 is at 0x[0-9a-f]{16}$/m);
   });
 
   it('with an image that is none is an error of this machine with the words of QEMU', async () => {

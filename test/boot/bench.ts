@@ -1,11 +1,11 @@
 /**
  * What the agent adds to a boot: `npm run bench:boot -- [IMAGE]`. A trial, from image in hand to verdict, against the bare QEMU
- * command, in turns, medians of 20; then four repeats side by side against one. Without an image the miniature kernel is
- * built and booted.
+ * command (`qemu-system-x86_64 ... -serial stdio > console`), in turns, medians of 20; four repeats side by side against one.
+ * Without an image the miniature kernel is built and booted.
  */
 import { once } from 'node:events';
 import { spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { archOf } from '@kbisect/agent/boot/arch';
@@ -35,18 +35,11 @@ try {
   if (accelerator === undefined) throw new Error('no guest runs on this machine');
   const packed = await pack();
 
-  const trial = async (n = 0) => {
-    const place = join(directory, `trial${n}`);
-    await mkdir(place, { recursive: true });
+  const settings = { nonce: NONCE, timeoutSeconds: 60, repeat: 1, needs: [], modules: [], onDisk: false };
+  // As the agent: in a directory of its own.
+  const trial = async () => {
+    const place = await mkdtemp(join(directory, 'trial-'));
     const initramfs = join(place, 'initramfs');
-    const settings = {
-      nonce: NONCE,
-      timeoutSeconds: 60,
-      repeat: 1,
-      needs: [],
-      modules: [],
-      onDisk: false,
-    };
     await writeTrialInitramfs([packed], settings, initramfs);
     const { outcome } = await boot({
       arch,
@@ -62,27 +55,32 @@ try {
     if (outcome.kind?.$case !== 'pass')
       throw new Error(`the trial shows ${outcome.kind?.$case ?? 'nothing'}`);
   };
-  await trial();
-  const files = { image, initramfs: join(directory, 'trial0/initramfs') };
+  const files = { image, initramfs: join(directory, 'initramfs') };
+  await writeTrialInitramfs([packed], settings, files.initramfs);
   const bare = async () => {
     const append = commandLine(arch, SMALL_MACHINE);
     const args = ['-serial', 'stdio', ...machineArguments(arch, accelerator, SMALL_MACHINE, files, append)];
-    const child = spawn(arch.qemu, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const console = await open(join(directory, 'console'), 'w');
+    const child = spawn(arch.qemu, args, { stdio: ['ignore', console.fd, 'inherit'] });
     await once(child, 'close');
+    await console.close();
   };
   const four = async () => {
-    const queue = [1, 2, 3, 4];
+    let left = 4;
     const worker = async () => {
-      for (let n = queue.shift(); n !== undefined; n = queue.shift()) await trial(n);
+      while (left-- > 0) await trial();
     };
     await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, worker));
   };
 
+  await trial();
   await bare();
   const times = { bare: [] as number[], trial: [] as number[], four: [] as number[] };
   for (let run = 0; run < RUNS; run++) {
-    times.bare.push(await timed(bare));
+    // Now one first, now the other, as what comes second may find warmer caches.
+    if (run % 2 === 0) times.bare.push(await timed(bare));
     times.trial.push(await timed(trial));
+    if (run % 2 === 1) times.bare.push(await timed(bare));
     if (run % 4 === 0) times.four.push(await timed(four));
   }
   const [one, own, many] = [median(times.bare), median(times.trial), median(times.four)];

@@ -7,17 +7,20 @@ import type { History } from '../../deploy/dist/demo/history.js';
 const DRIVER = 'drivers/scsi/scsi_debug.c';
 const DECODE = 'case READ_16:\n\t\tei_lba = 0;\n\t\tlba = get_unaligned_be64(cmd + 2);';
 const WRONG = DECODE.replace('(cmd + 2)', '(cmd + 2) & 0x1fff');
+const CRASHES = `${DECODE}\n\t\tif (lba == 8195)\n\t\t\tWRITE_ONCE(*(int *)8, 0);`;
 const VERSION = /(#define SDEBUG_VERSION ")[^"]*/;
 const COMMITS = 11;
 const FIX = 6;
 
-/** Linux with a scsi_debug whose READ(16) takes the upper half of the disk for the lower, and a commit that mends it. */
+/** Linux with a scsi_debug whose READ(16) takes the upper half of the disk for the lower, a commit that mends it, and one that crashes. */
 export interface ScsiHistory {
   readonly directory: string;
   readonly broken: CommitId;
   readonly beforeFix: CommitId;
   readonly fix: CommitId;
   readonly fixed: CommitId;
+  /** On top of it: the kernel crashes when the upper half is read. */
+  readonly crashes: CommitId;
 }
 
 /** Makes it beside a history of Linux, whose objects it shares: each commit changes the driver, one in two its image. */
@@ -53,9 +56,11 @@ export async function scsiHistory(directory: string, { git, upstream }: History)
       commit(n, `scsi: scsi_debug: Version ${n}`);
     }
   }
+  text = text.replace(DECODE, CRASHES);
+  commit(COMMITS + 1, 'scsi: scsi_debug: Look at the upper half');
   await repository.text(['fast-import', '--quiet', '--done'], { input: `${stream.join('')}done\n` });
-  const at = (back: number) => repository.resolveCommit(`scsi~${back}`);
-  const [broken, fixed] = [await at(COMMITS), await at(0)];
-  const [beforeFix, fix] = [await at(COMMITS - FIX + 1), await at(COMMITS - FIX)];
-  return { directory, broken, beforeFix, fix, fixed };
+  const at = (n: number) => repository.resolveCommit(`scsi~${COMMITS + 1 - n}`);
+  const [broken, fixed, crashes] = [await at(0), await at(COMMITS), await at(COMMITS + 1)];
+  const [beforeFix, fix] = [await at(FIX - 1), await at(FIX)];
+  return { directory, broken, beforeFix, fix, fixed, crashes };
 }

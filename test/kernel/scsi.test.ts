@@ -1,11 +1,14 @@
-import { readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run, runText } from '@kbisect/shared/process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clone, debianLinux, demoDirectory } from '../../deploy/dist/demo/debian-linux.js';
 import { Farm, kbisect } from '../../deploy/dist/demo/kbisect.js';
 import { TinyGuest } from '../agent/tiny-guest.js';
+import { c, HOSTILE, INITS } from './hostile.js';
 import { scsiHistory, type ScsiHistory } from './scsi-history.js';
+import { usersFiles, type UsersFiles } from './users-files.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const here = join(clone, 'test/kernel');
@@ -21,12 +24,26 @@ beforeAll(async () => {
 });
 afterAll(() => farm.stop());
 
-async function bisect(broken: string, fixed: string, ...more: string[]) {
-  const ends = ['--repo', history.directory, '--broken', broken, '--fixed', fixed];
-  const test = ['--reproducer', join(here, 'read16.c'), '--config-fragment', join(here, 'scsi.config')];
+const READ16 = ['--reproducer', join(here, 'read16.c')];
+
+const wholeRange = () => ['--broken', history.broken, '--fixed', history.fixed];
+const theFix = () => ['--broken', history.beforeFix, '--fixed', history.fix];
+
+async function bisect(ends: readonly string[], test: readonly string[], ...more: string[]) {
+  const config = ['--config-fragment', join(here, 'scsi.config')];
   // scsi_debug answers after a jiffy, unless it is told not to wait.
-  const guest = ['--append', 'scsi_debug.delay=0', '--timeout', '300'];
-  const args = ['bisect', ...ends, ...test, '--needs', '/dev/sg0', ...guest, ...more, '--json'];
+  const guest = ['--needs', '/dev/sg0', '--append', 'scsi_debug.delay=0', '--timeout', '300'];
+  const args = [
+    'bisect',
+    '--repo',
+    history.directory,
+    ...ends,
+    ...test,
+    ...config,
+    ...guest,
+    ...more,
+    '--json',
+  ];
   let output = '';
   await run({
     ...kbisect(['--coordinator', farm.address, ...args]),
@@ -46,7 +63,7 @@ async function bisect(broken: string, fixed: string, ...more: string[]) {
 
 describe('a SCSI generic device of scsi_debug, built in', () => {
   test('shows which commit mended READ(16), by 1,500 blocks that are written and read', async () => {
-    const result = await bisect(history.broken, history.fixed);
+    const result = await bisect(wholeRange(), READ16);
     expect(result).toMatchObject({ state: 'found', culprit: { commit: history.fix } });
     const console = await farm.text(['console', result.job, history.fix]);
     expect(console).toContain('1500 iterations');
@@ -56,16 +73,45 @@ describe('a SCSI generic device of scsi_debug, built in', () => {
 
   test('is tried with a module of the same tree loaded', async () => {
     const module = ['--module', 'drivers/scsi/raid_class.ko', '--needs', 'raid_class'];
-    const result = await bisect(history.beforeFix, history.fix, ...module);
+    const result = await bisect(theFix(), READ16, ...module);
     expect(result).toMatchObject({ state: 'found', culprit: { commit: history.fix } });
   });
 
   test('that is missing ends a job with its name, and is no evidence of anything', async () => {
-    const result = await bisect(history.beforeFix, history.fix, '--needs', '/dev/sg7');
+    const result = await bisect(theFix(), READ16, '--needs', '/dev/sg7');
     expect(result).toMatchObject({
       state: 'aborted',
       reason: expect.stringContaining('the guest lacks /dev/sg7') as string,
     });
+  });
+});
+
+test('a crash of a kernel that prints addresses is named by the System.map of its build', async () => {
+  const result = await bisect(['--good', history.fixed, '--bad', history.crashes], READ16);
+  expect(result).toMatchObject({ state: 'found', culprit: { commit: history.crashes } });
+  const signature = 'BUG: kernel NULL pointer dereference in resp_read_dt0';
+  expect(await farm.text(['report', result.job])).toContain(signature);
+});
+
+describe('the same test', () => {
+  let directory: string;
+  let files: UsersFiles;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'kbisect-users-'));
+    files = await usersFiles(here, directory);
+  });
+  afterAll(() => rm(directory, { recursive: true }));
+
+  test.each([
+    ['a dynamic program, with its loader and its libraries', () => ['--reproducer', files.dynamicProgram]],
+    [
+      'a script on a disk of its own',
+      () => ['--disk', files.disk, '--reproducer', files.script, files.staticProgram],
+    ],
+    ["the init of a user's own initramfs, packed by lz4", () => ['--initramfs', files.initramfs]],
+  ])('as %s finds the same', async (_what, options) => {
+    const result = await bisect(theFix(), options());
+    expect(result).toMatchObject({ state: 'found', culprit: { commit: history.fix } });
   });
 });
 
@@ -74,69 +120,14 @@ describe('on a real kernel, a reproducer', () => {
   let image: string;
   beforeAll(async () => {
     guest = await TinyGuest.open();
-    const trees = (await readdir(state, { recursive: true })).filter((path) =>
-      path.endsWith('tree/arch/x86/boot/bzImage'),
-    );
-    image = join(state, trees[0] ?? 'no image');
+    const slot = join(state, 'agents/agent-1/slot0');
+    const trees = (await readdir(slot)).filter((name) => /^build\d+$/.test(name));
+    image = join(slot, trees[0] ?? 'no tree', 'arch/x86/boot/bzImage');
     await stat(image);
   });
   afterAll(() => guest.close());
 
-  const c = (body: string) => `#include <stdio.h>
-#include <string.h>
-#include <stdlib.h>
-#include <fcntl.h>
-#include <unistd.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
-int main(void) { ${body} }
-`;
-  const forger = `
-    for word in $(cat /proc/cmdline) $(dmesg | tr -c 'A-Za-z0-9' ' ') $(find /.kbisect /sys/firmware); do
-      echo "kbisect $word PASS"
-    done
-    strings -a /proc/kcore 2>/dev/null | head -n 1000
-    exit 1`;
-
-  test.each([
-    [
-      'prints PASS and panics',
-      {
-        't.c': c(
-          'puts("PASS"); fflush(stdout); return write(open("/proc/sysrq-trigger", O_WRONLY), "c", 1) < 0;',
-        ),
-      },
-      'crash',
-    ],
-    ['prints forged markers with all that it can read', { 't.sh': forger }, 'fail'],
-    [
-      'daemonises, prints on, and fails',
-      {
-        't.c': c(
-          'if (!fork()) { setsid(); if (fork()) _exit(0); for (;;) puts("kbisect n0 PASS"); } sleep(1); return 3;',
-        ),
-      },
-      'fail',
-    ],
-    [
-      'prints 1 GB and passes',
-      {
-        't.c': c(
-          "static char b[1 << 20]; memset(b, 'x', sizeof(b)); b[99] = '\\n'; for (int i = 0; i < 1024; i++) if (write(1, b, sizeof(b)) != sizeof(b)) return 2; return 0;",
-        ),
-      },
-      'pass',
-    ],
-    ['closes its output', { 't.c': c('close(0); close(1); close(2); usleep(200000); return 0;') }, 'pass'],
-    ['reboots', { 't.c': c('reboot(RB_AUTOBOOT); return 0;') }, 'crash'],
-    ['kills all that it may', { 't.sh': 'kill -9 -1\nexit 0\n' }, 'fail'],
-    [
-      'hides /proc and /dev',
-      { 't.c': c('return mount("none", "/dev", "tmpfs", 0, 0) | mount("none", "/proc", "tmpfs", 0, 0);') },
-      'pass',
-    ],
-    ['goes on for ever', { 't.c': c('for (;;) ;') }, 'hang'],
-  ] as const)('that %s has its outcome', async (what, files, outcome) => {
+  test.each(HOSTILE)('that %s has its outcome', async (what, files, outcome) => {
     const timeoutSeconds = what === 'goes on for ever' ? 2 : 600;
     const done = await guest.trial(image, files, { timeoutSeconds });
     expect(done.outcome?.$case).toBe(outcome);
@@ -146,29 +137,26 @@ int main(void) { ${body} }
     }
   });
 
-  test.each([
-    ['exits with 0', 'return 0;', 'pass'],
-    ['exits with 3', 'return 3;', 'fail'],
-    ['powers off', 'reboot(RB_POWER_OFF);', 'pass'],
-    ['restarts', 'reboot(RB_AUTOBOOT);', 'fail'],
-    ['is PID 1', 'return getpid() != 1;', 'pass'],
-  ])("of a user's own initramfs whose init %s has its outcome", async (_what, body, outcome) => {
-    const root = join(guest.directory, 'root');
-    await runText({ program: 'mkdir', args: ['-p', root] });
-    const source = join(guest.directory, 'init.c');
-    await writeFile(source, c(body));
-    await runText({ program: 'gcc', args: ['-static', '-o', join(root, 'init'), source] });
-    const initramfs = join(guest.directory, 'users.cpio');
-    await runText({
-      program: 'cpio',
-      args: ['-o', '--quiet', '-H', 'newc', '-F', initramfs],
-      cwd: root,
-      input: 'init\n',
-    });
-    await runText({ program: 'lz4', args: ['-q', '-f', '-l', initramfs, `${initramfs}.lz4`] });
-    const done = await guest.trial(image, {}, { kind: 'init', initramfs: `${initramfs}.lz4` });
-    expect(done.outcome?.$case).toBe(outcome);
-  });
+  test.each(INITS)(
+    "of a user's own initramfs whose init %s has its outcome",
+    async (_what, body, outcome) => {
+      const root = join(guest.directory, 'root');
+      await runText({ program: 'mkdir', args: ['-p', root] });
+      const source = join(guest.directory, 'init.c');
+      await writeFile(source, c(body));
+      await runText({ program: 'gcc', args: ['-static', '-o', join(root, 'init'), source] });
+      const initramfs = join(guest.directory, 'users.cpio');
+      await runText({
+        program: 'cpio',
+        args: ['-o', '--quiet', '-H', 'newc', '-F', initramfs],
+        cwd: root,
+        input: 'init\n',
+      });
+      await runText({ program: 'lz4', args: ['-q', '-f', '-l', initramfs, `${initramfs}.lz4`] });
+      const done = await guest.trial(image, {}, { kind: 'init', initramfs: `${initramfs}.lz4` });
+      expect(done.outcome?.$case).toBe(outcome);
+    },
+  );
 
   test('runs in the root file system of a disk, which it cannot change', async () => {
     const root = join(guest.directory, 'disk-root');

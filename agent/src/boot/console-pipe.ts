@@ -4,7 +4,7 @@ import { systemCode } from '@kbisect/shared/errors';
 import { runText } from '@kbisect/shared/process';
 
 /** How often it is looked into. It holds 64 KiB, more than a serial port brings in this time. */
-const LOOK_MS = 10;
+const LOOK_MS = 20;
 
 /** Reading ends of pipes that are empty and that nobody writes to: making one takes a process. */
 const idle: number[] = [];

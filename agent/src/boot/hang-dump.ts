@@ -23,11 +23,11 @@ export interface HungGuest {
  * says to the sysrqs w (blocked tasks) and l (all CPUs), which a break on the serial port makes of the letters.
  */
 export async function dumpHang({ monitor, serial, said, resolve }: HungGuest): Promise<string> {
-  const cpus = instructionPointers(await monitor.human('info registers -a', ANSWER_MS)).map((address, n) =>
+  const cpus = instructionPointers(await monitor.ask('info registers -a', ANSWER_MS)).map((address, n) =>
     `CPU ${n} is at ${address} ${resolve(address) ?? ''}`.trimEnd(),
   );
   for (const letter of ['w', 'l']) {
-    await monitor.human('chardev-send-break serial', ANSWER_MS);
+    await monitor.ask('chardev-send-break serial', ANSWER_MS);
     serial.write(letter);
     await delay(SYSRQ_MS / 2);
   }

@@ -140,6 +140,8 @@ export async function boot(request: BootRequest): Promise<Booted> {
   );
 
   try {
+    // The guest has inherited them.
+    for (const handle of handles) await handle.close();
     const [status] = await closed;
     console.drain();
     over.abort();
@@ -159,7 +161,6 @@ export async function boot(request: BootRequest): Promise<Booted> {
     signal.removeEventListener('abort', stop);
     stop();
     await file.end();
-    for (const handle of handles) await handle.close();
   }
 }
 
