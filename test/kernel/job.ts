@@ -8,6 +8,7 @@ export interface Result {
   readonly job: string;
   readonly state: string;
   readonly culprit: { readonly commit: string; readonly subject: string } | null;
+  readonly reason: string;
   readonly builds: number;
   readonly trials: number;
   readonly cacheHits: number;

@@ -1,12 +1,13 @@
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { run, runText } from '@kbisect/shared/process';
+import { runText } from '@kbisect/shared/process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { clone, debianLinux, demoDirectory } from '../../deploy/dist/demo/debian-linux.js';
-import { Farm, kbisect } from '../../deploy/dist/demo/kbisect.js';
+import { Farm } from '../../deploy/dist/demo/kbisect.js';
 import { TinyGuest } from '../agent/tiny-guest.js';
 import { c, HOSTILE, INITS } from './hostile.js';
+import { bisect as bisectIn } from './job.js';
 import { scsiHistory, type ScsiHistory } from './scsi-history.js';
 import { usersFiles, type UsersFiles } from './users-files.js';
 
@@ -33,32 +34,8 @@ async function bisect(ends: readonly string[], test: readonly string[], ...more:
   const config = ['--config-fragment', join(here, 'scsi.config')];
   // scsi_debug answers after a jiffy, unless it is told not to wait.
   const guest = ['--needs', '/dev/sg0', '--append', 'scsi_debug.delay=0', '--timeout', '300'];
-  const args = [
-    'bisect',
-    '--repo',
-    history.directory,
-    ...ends,
-    ...test,
-    ...config,
-    ...guest,
-    ...more,
-    '--json',
-  ];
-  let output = '';
-  await run({
-    ...kbisect(['--coordinator', farm.address, ...args]),
-    onOutput: (chunk) => {
-      output += chunk.toString('utf8');
-      process.stdout.write(chunk);
-    },
-  });
-  const last = output.trimEnd().split('\n').at(-1) ?? '';
-  return JSON.parse(last) as {
-    job: string;
-    state: string;
-    reason: string;
-    culprit: { commit: string } | null;
-  };
+  const args = ['--repo', history.directory, ...ends, ...test, ...config, ...guest, ...more];
+  return (await bisectIn(farm, args)).result;
 }
 
 describe('a SCSI generic device of scsi_debug, built in', () => {
