@@ -33,7 +33,9 @@ import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
 import { openJournal } from './journal/open-journal.js';
 import { makeChecks } from './make-checks.js';
+import { FarmMetrics } from './metrics/farm-metrics.js';
 import { readChanges } from './read-changes.js';
+import { ObservedJournal } from './journal/observed-journal.js';
 import { PinningJournal } from './journal/pinning-journal.js';
 import { Repository } from './repository.js';
 import { actionService } from './rpc/cache/action-service.js';
@@ -85,6 +87,8 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const lock = await lockDirectory(options.state);
     opened.push(() => lock.close());
 
+    const newId = () => randomBytes(5).toString('hex');
+
     // What is kept.
     const repository = await Repository.open(join(options.state, 'git'));
     const cacheDirectory = join(options.state, 'cache');
@@ -95,14 +99,18 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const pins = await PeoplePins.open(cacheDirectory, disk);
     const kept = await openJournal(places.journal, options.state);
     opened.push(() => kept.close());
-    const journal = await PinningJournal.open(kept.journal, new JobPins(disk));
+    const pinning = await PinningJournal.open(kept.journal, new JobPins(disk));
+    const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
+    const farm = new Farm(timing, newId);
+    const now = () => systemClock.now();
+    const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
+    const journal = new ObservedJournal(pinning, (event) => metrics.happened(event));
 
     // What decides, and the shell around it.
     const broken = new AbortController();
     const stop = AbortSignal.any([signal, broken.signal, closing.signal]);
-    const newId = () => randomBytes(5).toString('hex');
     const dispatcher = new Dispatcher(
-      new Farm(timing, newId),
+      farm,
       {
         journal,
         readRange: (spec, cancel) => repository.readRange(spec, cancel),
@@ -123,10 +131,14 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     opened.push(() => dispatcher.settled());
 
     // The doors.
-    const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
     const viaHttp = meteredCache(cache, doors.http);
     const values = new NamedValues(viaHttp.actions, viaHttp.blobs, join(cacheDirectory, 'tmp'));
-    const http = httpDoor(repository.git.directory, { blobs: viaHttp.blobs, sizes: disk, values }, log);
+    const http = httpDoor(
+      repository.git.directory,
+      { blobs: viaHttp.blobs, sizes: disk, values },
+      metrics,
+      log,
+    );
     opened.push(() => closeHttp(http));
     const httpAddress = await listenHttp(http, options.http);
     const gitUrl = `http://${httpAddress}/git`;

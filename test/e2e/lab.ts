@@ -47,6 +47,10 @@ export class Lab {
     return new Lab(directory, ['--config', path]);
   }
 
+  get httpAddress(): string {
+    return this.#http;
+  }
+
   get address(): string {
     return this.#listen;
   }

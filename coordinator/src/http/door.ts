@@ -2,16 +2,25 @@ import { createServer, type Server } from 'node:http';
 import { messageOf } from '@kbisect/shared/errors';
 import type { Logger } from '@kbisect/shared/log';
 import { serveCache, type CacheDoorParts } from './cache-door.js';
+import type { FarmMetrics } from '../metrics/farm-metrics.js';
 import { serveGit } from './git-backend.js';
 
-/** The coordinator's HTTP door: the git endpoint, the cache, and a word for whoever looks in. */
-export function httpDoor(repository: string, cache: CacheDoorParts, log: Logger): Server {
+/** The coordinator's HTTP door: the git endpoint, the cache, figures, and a word for whoever looks in. */
+export function httpDoor(
+  repository: string,
+  cache: CacheDoorParts,
+  metrics: FarmMetrics,
+  log: Logger,
+): Server {
   return createServer((request, response) => {
     void (async () => {
       try {
         if (await serveGit(repository, request, response, log)) return;
         if (await serveCache(cache, request, response)) return;
-        if (request.url === '/healthz') response.writeHead(200).end('ok\n');
+        if (request.url === '/metrics') {
+          const text = await metrics.text();
+          response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
+        } else if (request.url === '/healthz') response.writeHead(200).end('ok\n');
         else response.writeHead(404).end('kbisect coordinator: git is at /git, blobs are at /cas/<sha256>\n');
       } catch (error) {
         log.error({ err: error, url: request.url }, 'an HTTP request failed');

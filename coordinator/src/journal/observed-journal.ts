@@ -1,0 +1,32 @@
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobId } from '@kbisect/shared/ids';
+import type { Journal } from './journal.js';
+
+/** A journal that tells of each event, once it is durable. */
+export class ObservedJournal implements Journal {
+  constructor(
+    private readonly inner: Journal,
+    private readonly happened: (event: JobEvent) => void,
+  ) {}
+
+  async append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
+    await this.inner.append(job, expectedVersion, events);
+    events.forEach(this.happened);
+  }
+
+  read(job: JobId, from?: number): Promise<JobEvent[]> {
+    return this.inner.read(job, from);
+  }
+
+  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
+    return this.inner.subscribe(job, signal);
+  }
+
+  jobs(): Promise<JobId[]> {
+    return this.inner.jobs();
+  }
+
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+}
