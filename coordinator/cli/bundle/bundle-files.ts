@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -126,7 +126,8 @@ export class BundleFiles {
       },
       `${path}.cpio`,
     );
-    this.written += 1;
+    // What was packed is its first part.
+    await rm(path);
   }
 
   async #script(report: ReportDocument): Promise<void> {

@@ -37,6 +37,7 @@ export function reproduceScript({ report, spec, gitUrl, qemu }: Finding): string
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 repository=\${1:-${shellWord(gitUrl)}}
+[ ! -d "$repository" ] || repository=$(cd "$repository" && pwd)
 old=${old}
 new=${neu}
 

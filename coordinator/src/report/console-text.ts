@@ -18,7 +18,7 @@ export function crashLines(console: string): string[] {
 
 /** The compiler by the kernel's own banner; empty when the console has none. */
 export function compilerIn(console: string): string {
-  const banner = /Linux version \S+ \([^()]*\) \((.*?)\) #?\d/.exec(console) ?? [];
+  const banner = /Linux version \S+ \([^()]*\) \((.*)\) #/.exec(console) ?? [];
   return plain(banner[1] ?? '');
 }
 

@@ -145,7 +145,7 @@ function testTexts({ test, statistics }: Found): string[] {
     wrap(`reproducer: ${test.reproducer.join(' ') || 'the initramfs of its own'}`, '  '),
     wrap(`arch: ${test.arch}; compiler: ${test.compiler || 'not known'}`, '  '),
     ...test.config.map(({ name, sha256 }) => `config: ${name}, SHA-256 ${sha256.slice(0, 12)}...`),
-    ...(test.qemu.length > 0 ? ['QEMU:', `> ${test.qemu.map(shellWord).join(' ')}`] : []),
+    ...(test.qemu.length > 0 ? ['QEMU:', ...quoted(commandLines(test.qemu))] : []),
     spent,
   ];
 }
@@ -157,6 +157,23 @@ function rangeTexts({ range, olds, new: neu }: Found): string[] {
       `${olds.map(({ commit }) => shortId(commit)).join(' ')}..${shortId(neu.commit)}: ${range.commits} commits${classes}`,
     ),
   ];
+}
+
+/** A command in lines that a shell takes for one; an option and its value stay together. */
+function commandLines(command: readonly string[]): string[] {
+  const parts: string[] = [];
+  for (const word of command.map(shellWord)) {
+    const previous = parts.at(-1);
+    if (previous === undefined || word.startsWith('-') || !/^-\S+$/.test(previous)) parts.push(word);
+    else parts[parts.length - 1] = `${previous} ${word}`;
+  }
+  const lines: string[] = [];
+  for (const part of parts) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + part.length < 70) lines[lines.length - 1] = `${line} ${part}`;
+    else lines.push(lines.length === 0 ? part : `  ${part}`);
+  }
+  return lines.map((line, n) => (n < lines.length - 1 ? `${line} \\` : line));
 }
 
 /** A word as a shell takes it. */
