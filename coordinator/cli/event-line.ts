@@ -1,5 +1,5 @@
 import type { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
-import { LeaseEnd, type JobEvent, type Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { CheckKind, LeaseEnd, type JobEvent, type Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
 import { describeCheck, resultWord } from '../src/scheduler/certificate.js';
 import { describeOutcome } from '../src/scheduler/oracle.js';
@@ -86,8 +86,12 @@ export function eventLine(
         `commits that fail with "${printable(failureSignature)}" are tested with ${shortId(fixup)} picked`,
       );
     }
-    case 'checking':
-      return lasting(`${shortId(fact.value.culprit)} is what is left: it is checked before it is named`);
+    case 'checking': {
+      const { culprit, checks } = fact.value;
+      return checks.every(({ kind }) => kind === CheckKind.CHECK_KIND_PAIR)
+        ? passing(`${count(checks.length, 'merge')} of the sides of ${shortId(culprit)} to be tried`)
+        : lasting(`${shortId(culprit)} is what is left: it is checked before it is named`);
+    }
     case 'checked': {
       const check = before.checks[fact.value.check];
       const what = check === undefined ? 'a check' : describeCheck(check);

@@ -38,15 +38,26 @@ export class BuildTrees {
    * and for a recipe that none has, the one that was used longest ago.
    */
   async choose(source: BuildSource): Promise<BuildTree> {
+    if (source.clean === true) return this.#use(await this.#emptiest());
     const shares = new Map<BuildTree, number>();
     for (const tree of this.used) shares.set(tree, await tree.shareToCompile(source));
     const nearest = [...this.used].sort((one, other) => shares.get(one)! - shares.get(other)!)[0]!;
     const spare = this.used.find(({ warm }) => warm?.recipe !== source.recipe);
     const far = shares.get(nearest)! > FAR;
     const chosen = far && spare && (await this.#hasRoom(spare)) ? spare : nearest;
-    this.used.splice(this.used.indexOf(chosen), 1);
-    this.used.push(chosen);
-    return chosen;
+    return this.#use(chosen);
+  }
+
+  /** The tree in which the least is lost when it is emptied. */
+  async #emptiest(): Promise<BuildTree> {
+    const empty = this.used.find(({ warm }) => warm === undefined);
+    return empty !== undefined && (await this.#hasRoom(empty)) ? empty : this.used[0]!;
+  }
+
+  #use(tree: BuildTree): BuildTree {
+    this.used.splice(this.used.indexOf(tree), 1);
+    this.used.push(tree);
+    return tree;
   }
 
   async #hasRoom(tree: BuildTree): Promise<boolean> {

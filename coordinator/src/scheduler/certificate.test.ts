@@ -122,6 +122,17 @@ describe('a culprit', () => {
     });
   });
 
+  it('whose revert cannot be configured is named all the same: only the check has ended', () => {
+    const rig = rigOf(40, 2);
+    const refused = { $case: 'refused' as const, value: { reason: 'CONFIG_X (asked y, became n)' } };
+    rig.run((tested) => (tested === REVERTED ? refused : truth(23)(tested)));
+    expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(23) });
+    expect(rig.job('job').certificate.latest.at(-1)).toMatchObject({
+      result: CheckResult.CHECK_RESULT_NOT_POSSIBLE,
+      detail: 'CONFIG_X (asked y, became n)',
+    });
+  });
+
   it('is tried so often, where trials may disagree, that its trouble would have shown', () => {
     const rig = rigOf(16, 2, { runs: 10 });
     let trials = 0;

@@ -31,6 +31,8 @@ export type CertificateQuestion =
 export interface CheckOrder {
   readonly check: number;
   readonly commit: CommitId;
+  /** What is known to be near it: on what it was made. */
+  readonly near: CommitId;
   /** To be built with nothing of what was built before. */
   readonly clean: boolean;
   readonly trials: number;
@@ -191,7 +193,8 @@ export class Certificate {
       if (check.commit === '') return [];
       const clean = check.kind === CheckKind.CHECK_KIND_CULPRIT;
       const trials = Math.max(1, this.need() - outcomes.length);
-      return [{ check: index, commit: commitId(check.commit), clean, trials, failedOn }];
+      const near = commitId(check.onto || check.commit);
+      return [{ check: index, commit: commitId(check.commit), near, clean, trials, failedOn }];
     });
   }
 

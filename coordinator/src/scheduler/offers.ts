@@ -87,14 +87,15 @@ export class Offers {
     const { spec } = job;
     const { commit, audit, fixups, check } = wanted;
     const { failedOn } = check ?? job.evidence.of(commit);
+    const near = check?.near ?? commit;
     const others = check === undefined ? undefined : this.#othersThanFirst(job, check.commit, failedOn);
     const best = [...free.keys()]
       .filter((candidate) => candidate.canDo(spec.test) && (others === undefined || others.has(candidate)))
       .map((candidate) => ({
         candidate,
         failed: failedOn.includes(candidate.name) ? 1 : 0,
-        forecast: job.forecast(commit, candidate.treesFor(job)),
-        distance: distance(job, candidate.lastCommit.get(job.id), commit),
+        forecast: job.forecast(near, check?.clean ? [] : candidate.treesFor(job)),
+        distance: distance(job, candidate.lastCommit.get(job.id), near),
       }))
       .sort(
         (a, b) => a.failed - b.failed || a.forecast.seconds - b.forecast.seconds || a.distance - b.distance,

@@ -1,4 +1,4 @@
-import { LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
+import { CheckResult, LeaseEnd, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { BuildResult, LeaseRef, TaskResult, TrialResult } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { AgentName } from '@kbisect/shared/ids';
 import type { Agent } from './agents.js';
@@ -45,7 +45,7 @@ export class Results {
         return undefined;
       case 'refused':
         this.leases.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
-        return { job, refused: result.end.value.reason };
+        return this.#refused(known, result.end.value.reason, now);
       case 'failed':
       case undefined: {
         this.agents.get(agent)?.failed(now, this.timing);
@@ -54,6 +54,20 @@ export class Results {
         return undefined;
       }
     }
+  }
+
+  /** What cannot be tested ends its job; a check that cannot be done, as of a branch that lacks a symbol, ends itself. */
+  #refused(
+    { job, lease }: KnownLease,
+    refused: string,
+    now: number,
+  ): { job: Job; refused: string } | undefined {
+    const { check } = lease;
+    if (check === undefined) return { job, refused };
+    const result = CheckResult.CHECK_RESULT_NOT_POSSIBLE;
+    const value = { check, result, detail: refused, verdict: Verdict.VERDICT_SKIP };
+    if (job.certificate.isOpen(check)) this.recorder.record(job, { $case: 'checked', value }, now);
+    return undefined;
   }
 
   /**
