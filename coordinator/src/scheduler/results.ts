@@ -35,7 +35,6 @@ export class Results {
     this.#acknowledge(agent, result.lease, result.seq, whole ? undefined : known);
     const lease = this.leases.held(agent, result.lease);
     if (!whole || !lease || !known) return undefined;
-    const { job } = known;
     switch (result.end?.$case) {
       case 'done':
         this.leases.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
