@@ -49,6 +49,7 @@ import { Uploads } from './rpc/cache/uploads.js';
 import { farmService } from './rpc/farm-service.js';
 import { LiveConsoles } from './rpc/live-consoles.js';
 import { sessionService } from './rpc/session-service.js';
+import { addStandardServices } from './rpc/standard-services.js';
 import { Farm } from './scheduler/farm.js';
 
 export interface CoordinatorOptions {
@@ -163,6 +164,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     grpc.addService(CacheCareService, careService(cache.disk, Object.values(doors), pins, log));
     grpc.addService(BuildTurnsService, turnsService(new Turns(), log));
     grpc.addService(CapabilitiesService, capabilitiesService(bounds.hardBytes, log));
+    await addStandardServices(grpc);
 
     await dispatcher.resume();
     const grpcAddress = await listenGrpc(grpc, options.listen);
