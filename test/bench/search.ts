@@ -12,7 +12,7 @@ const parts: Record<string, (range: KernelRange) => Promise<Figure[]>> = {
   speed: searchSpeed,
   rounds: async (range) => searchRounds(range, await readGraph(range.git, range.release), 1000),
   prior: async (range) => wrongPrior(await readGraph(range.git, range.release), 200),
-  noise: async (range) => searchNoise(range, await readGraph(range.git, range.release), 200),
+  noise: async (range) => searchNoise(range, await readGraph(range.git, range.release), 400),
   straight: () => Promise.resolve(straightNoise(500, 200)),
 };
 

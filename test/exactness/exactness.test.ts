@@ -56,31 +56,35 @@ const families: { what: string; shape: Omit<Shape, 'commits'> }[] = [
 const EACH = Number(process.env.HISTORIES ?? 5);
 
 describe('a bisection of random histories answers as git bisect run does', () => {
-  it.each(families)('with $what', async ({ what, shape }) => {
-    const offset = 100 * families.findIndex((family) => family.what === what);
-    let ambiguous = 0;
-    for (let seed = offset; seed < offset + EACH; seed++) {
-      const place = join(directory, `${seed}.git`);
-      const history = await makeRandomHistory(place, { commits: 10 + 8 * (seed % 5), ...shape }, seed);
-      const script = await writeVerdictScript(history, 'read commit <BISECT_HEAD');
-      const theirs = await gitBisectRun(history, script);
-      const range = await readRange(history.git, history);
-      const ours = bisected(history, range, 1 + (seed % 5), seed);
-      const where = `seed ${seed}`;
-      if (theirs.kind === 'found') {
-        expect(theirs.culprit, where).toBe(history.culprit);
-        expect(ours, where).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: history.culprit });
-        continue;
+  it.each(families)(
+    'with $what',
+    async ({ what, shape }) => {
+      const offset = 1000 * families.findIndex((family) => family.what === what);
+      let ambiguous = 0;
+      for (let seed = offset; seed < offset + EACH; seed++) {
+        const place = join(directory, `${seed}.git`);
+        const history = await makeRandomHistory(place, { commits: 10 + 8 * (seed % 5), ...shape }, seed);
+        const script = await writeVerdictScript(history, 'read commit <BISECT_HEAD');
+        const theirs = await gitBisectRun(history, script);
+        const range = await readRange(history.git, history);
+        const ours = bisected(history, range, 1 + (seed % 5), seed);
+        const where = `seed ${seed}`;
+        if (theirs.kind === 'found') {
+          expect(theirs.culprit, where).toBe(history.culprit);
+          expect(ours, where).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: history.culprit });
+          continue;
+        }
+        ambiguous++;
+        const candidates = ours.culprit === undefined ? ours.candidates : [ours.culprit];
+        expect(candidates, where).toContain(history.culprit);
+        expect(candidates.length, where).toBeLessThanOrEqual(theirs.candidates.length);
+        expectAlike(history, range, candidates, where);
       }
-      ambiguous++;
-      const candidates = ours.culprit === undefined ? ours.candidates : [ours.culprit];
-      expect(candidates, where).toContain(history.culprit);
-      expect(candidates.length, where).toBeLessThanOrEqual(theirs.candidates.length);
-      expectAlike(history, range, candidates, where);
-    }
-    if ((shape.skips ?? 0) >= 0.8) expect(ambiguous).toBeGreaterThan(0);
-    else if (shape.skips === undefined) expect(ambiguous).toBe(0);
-  });
+      if ((shape.skips ?? 0) >= 0.8) expect(ambiguous).toBeGreaterThan(0);
+      else if (shape.skips === undefined) expect(ambiguous).toBe(0);
+    },
+    Math.max(120_000, 5_000 * EACH),
+  );
 });
 
 /** No commit of the range that can be tested has some of the candidates, but not all, among its ancestors. */

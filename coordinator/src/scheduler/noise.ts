@@ -100,8 +100,7 @@ const RARELY = DEFAULT_NOISE.onOld;
  */
 export function noiseOf(proof: Proof): Partial<NoiseModel> {
   if (proof.new !== 'pass') return { onNew: UNKNOWN, onOld: RARELY };
-  const mostly = RARELY.map(({ share, fails, passes }) => ({ share, fails: passes, passes: fails }));
-  return { onNew: mostly, onOld: UNKNOWN };
+  return { onNew: { fails: RARELY.passes, passes: RARELY.fails }, onOld: UNKNOWN };
 }
 
 /** Which end a commit's trials are likelier those of, when the ends' own are taken for their rates. */

@@ -5,6 +5,16 @@ export interface Foresight {
   /** Bits that a test of the commit is expected to add to those of the tests added before. */
   gain(commit: CommitIndex): number;
   add(commit: CommitIndex): void;
+  /** What can be said besides of tests that never err. */
+  readonly exchange?: Exchange;
+}
+
+/** Tests of which one may be put in the place of another. */
+export interface Exchange {
+  readonly hypotheses: number;
+  remove(commit: CommitIndex): void;
+  /** Rounds of so many tests each that are expected to follow those added and this one. */
+  roundsAfter(commit: CommitIndex, slots: number): number;
 }
 
 /** Entropy in bits of a coin that shows heads with probability `p`; 0 for what rounding puts outside of [0, 1]. */

@@ -1,16 +1,13 @@
 import { ancestorsOf } from './ancestry.js';
-import { BetaBernoulli, type RatePrior } from './beta.js';
+import { BetaBernoulli, type BetaPrior } from './beta.js';
 import { OLD_END, type CommitGraph, type CommitIndex } from './graph.js';
 
 /** What is believed of failures before any trial. */
 export interface NoiseModel {
   /** Of new commits: nothing at all by default. */
-  readonly onNew: RatePrior;
-  /**
-   * Of old commits: that they never fail is as likely as that they do at a rate of which little is known. Passes of old
-   * commits soon tell which; a sharper belief about the rate would be too sure too soon where it is not 0.
-   */
-  readonly onOld: RatePrior;
+  readonly onNew: BetaPrior;
+  /** Of old commits: one in ten fails, as if ten were seen. A belief that is sharper near 0 is too sure too soon. */
+  readonly onOld: BetaPrior;
   /** How likely no commit did it, and old and new fail alike. */
   readonly flake: number;
 }
@@ -19,11 +16,8 @@ export interface NoiseModel {
 const NEGLIGIBLE = -40;
 
 export const DEFAULT_NOISE: NoiseModel = {
-  onNew: [{ share: 1, fails: 1, passes: 1 }],
-  onOld: [
-    { share: 0.5, fails: 0, passes: 1 },
-    { share: 0.5, fails: 1, passes: 4 },
-  ],
+  onNew: { fails: 1, passes: 1 },
+  onOld: { fails: 1, passes: 9 },
   flake: 0.02,
 };
 
@@ -39,7 +33,7 @@ export class NoisyPosterior {
   readonly #onNew: BetaBernoulli;
   readonly #onOld: BetaBernoulli;
   /** Under the flake hypothesis all trials are of one rate, of which nothing is known. */
-  readonly #alike = new BetaBernoulli([{ share: 1, fails: 1, passes: 1 }]);
+  readonly #alike = new BetaBernoulli({ fails: 1, passes: 1 });
   readonly #logPrior: Float64Array;
   readonly #flakePrior: number;
   /** Trials of each commit's descendants (itself included): of new commits, if it is the culprit. */

@@ -5,6 +5,9 @@ import type { Ancestors } from './hypotheses.js';
 /** Gains below this many bits are the noise of the arithmetic. */
 const NOTHING = 1e-9;
 
+/** Hypotheses among which tests are chosen for the rounds that they leave: of 8 tests a round, those of the last two or three. */
+const FEW = 324;
+
 /** By what the information of a test is weighed, 0 for what is not to be tested: of each commit and of the old end. */
 export interface Worth {
   readonly commits: Float64Array;
@@ -45,7 +48,35 @@ export function selectCommits(
     foresight.add(best.commit);
     best.bits = best.bound = 0;
   }
+  const few = (foresight.exchange?.hypotheses ?? Infinity) <= FEW;
+  if (few && inFlight.length === 0 && chosen.length > 1) exchangeForRounds(chosen, options, foresight, worth);
   return chosen;
+}
+
+/**
+ * For the last rounds: puts in the place of each chosen commit one that is no less worth and leaves fewer rounds. Tests
+ * that tell the most part the candidates evenly; but two that stay together take as long as many, and one is found at once.
+ */
+function exchangeForRounds(
+  chosen: CommitIndex[],
+  options: readonly { readonly commit: CommitIndex }[],
+  foresight: Foresight,
+  worth: Worth,
+): void {
+  const { exchange } = foresight;
+  if (exchange === undefined) return;
+  chosen.forEach((old, place) => {
+    exchange.remove(old);
+    let best = old;
+    let least = exchange.roundsAfter(old, chosen.length) - NOTHING;
+    for (const { commit } of options) {
+      if (worthOf(worth, commit) < worthOf(worth, old)) continue;
+      const rounds = exchange.roundsAfter(commit, chosen.length);
+      if (rounds < least) [best, least] = [commit, rounds];
+    }
+    foresight.add(best);
+    chosen[place] = best;
+  });
 }
 
 function worthOf({ commits, oldEnd }: Worth, commit: CommitIndex): number {
