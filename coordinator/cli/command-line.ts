@@ -118,6 +118,7 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       'bisect --repo ~/linux --good v6.6 --bad v6.7 --reproducer crash.c --local',
     ).requiredOption('--repo <path|url>', 'a local repository, or one that the coordinator can fetch'),
   )
+    .option('-f, --file <file>', "a job file, whose keys are these options; see 'kbisect init'")
     .option(
       '--reproducer <path...>',
       'what is run on each kernel: C, a program, a script, or a directory; more files go along',
@@ -179,6 +180,16 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       const given = (name: string) => self.getOptionValueSource(name) === 'cli';
       end(await bisect(farm(), options, { agents: given('agents'), arch: given('arch') }));
     });
+
+  command(
+    'init',
+    'Write a job file to start from: kbisect.yaml.',
+    'init && kbisect bisect -f kbisect.yaml',
+  ).action(async () => {
+    await (await import('./job-file.js')).writeJobFile('kbisect.yaml');
+    process.stdout.write('kbisect.yaml is written; say in it what to look for\n');
+    done();
+  });
 
   command('jobs', 'List the jobs.', 'jobs')
     .addOption(json())

@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import { commandLine } from './command-line.js';
 import { ExitStatus } from './exit-status.js';
+import { withJobFile } from './job-file.js';
 import { printableLines } from './printable.js';
 
 // A reader that goes away (`kbisect jobs | head -1`) ends the program, quietly.
@@ -14,7 +15,7 @@ try {
   const program = await commandLine((status) => {
     process.exitCode = status;
   });
-  await program.parseAsync();
+  await program.parseAsync(await withJobFile(process.argv.slice(2)), { from: 'user' });
 } catch (error) {
   process.exitCode = statusOf(error);
 }
