@@ -22,6 +22,8 @@ interface TrialBoot {
   readonly bootSeconds: number;
   /** A raw disk image. */
   readonly disk: string;
+  /** For the kernel command line. */
+  readonly append: string;
 }
 
 /** Builds the miniature kernel and boots it with reproducers. */
@@ -81,7 +83,7 @@ export class TinyGuest {
     const { outcome } = await boot({
       arch,
       accelerator: 'tcg',
-      machine: SMALL_MACHINE,
+      machine: { ...SMALL_MACHINE, append: more.append ?? '' },
       files: {
         image,
         initramfs,

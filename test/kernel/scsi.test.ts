@@ -98,9 +98,13 @@ describe('on a real kernel, a reproducer', () => {
   beforeAll(async () => {
     guest = await TinyGuest.open();
     const slot = join(state, 'agents/agent-1/slot0');
-    const trees = (await readdir(slot)).filter((name) => /^build\d+$/.test(name));
-    image = join(slot, trees[0] ?? 'no tree', 'arch/x86/boot/bzImage');
-    await stat(image);
+    const images = (await readdir(slot))
+      .filter((name) => /^build\d+$/.test(name))
+      .map((name) => join(slot, name, 'arch/x86/boot/bzImage'));
+    const times = await Promise.all(
+      images.map(async (path) => (await stat(path).catch(() => undefined))?.mtimeMs ?? 0),
+    );
+    image = images[times.indexOf(Math.max(...times))] ?? '';
   });
   afterAll(() => guest.close());
 
@@ -112,6 +116,16 @@ describe('on a real kernel, a reproducer', () => {
       expect(done.console).toContain('what else the test prints is not shown');
       expect(done.console.length).toBeLessThan(2 << 20);
     }
+  });
+
+  test('that never comes to run leaves a guest that is asked what its tasks and CPUs do', async () => {
+    const silent = { append: 'rdinit=/test/.reproducer', bootSeconds: 15, timeoutSeconds: 1 };
+    const { outcome } = await guest.trial(image, { 't.c': c('for (;;) pause();') }, silent);
+    expect(outcome?.$case).toBe('hang');
+    const dump = outcome?.$case === 'hang' ? outcome.value.dump : '';
+    expect(dump).toMatch(/^CPU 0 is at 0x[0-9a-f]{16}$/m);
+    expect(dump).toContain('sysrq: Show Blocked State');
+    expect(dump).toContain('sysrq: Show backtrace of all active CPUs');
   });
 
   test.each(INITS)(

@@ -127,6 +127,8 @@ export async function boot(request: BootRequest): Promise<Booted> {
   const watch = async () => {
     while (elapsed() < limit.at && !reader.over)
       await delay(limit.at - elapsed(), undefined, { signal: over.signal });
+    // It may just have spoken.
+    console.drain();
     if (reader.over) return;
     end = 'timed-out';
     if (child.stdin === null) return;
