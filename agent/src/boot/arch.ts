@@ -14,6 +14,8 @@ export interface Arch {
   readonly cpu: Readonly<Record<Accelerator, string | undefined>>;
   /** The kernel's name of the first serial port. */
   readonly console: string;
+  /** What the kernel is told besides, as it runs on an emulated machine. */
+  readonly append: string;
   /** What make is asked for, and where the image then is in the tree. */
   readonly target: string;
   readonly image: string;
@@ -32,6 +34,8 @@ export const ARCHES: readonly Arch[] = [
     machine: 'pc',
     cpu: { tcg: undefined, kvm: undefined },
     console: 'ttyS0',
+    // On a busy host the guest's timer may not tick in time, and the kernel takes it for a broken one and panics.
+    append: 'no_timer_check',
     target: 'bzImage',
     image: 'arch/x86/boot/bzImage',
     crossCompile: 'x86_64-linux-gnu-',
@@ -44,6 +48,7 @@ export const ARCHES: readonly Arch[] = [
     machine: 'virt',
     cpu: { tcg: 'cortex-a57', kvm: 'host' },
     console: 'ttyAMA0',
+    append: '',
     target: 'Image',
     image: 'arch/arm64/boot/Image',
     crossCompile: 'aarch64-linux-gnu-',

@@ -43,7 +43,8 @@ export const SERIAL = ['-chardev', 'stdio,id=serial,signal=off', '-serial', 'cha
  * they can be told from a program's. What the job appends comes last and counts.
  */
 export function commandLine(arch: Arch, { append }: Machine): string {
-  return `console=${arch.console} panic=-1 oops=panic printk.time=1 rdinit=${RDINIT} ${append}`.trim();
+  const words = [`console=${arch.console}`, 'panic=-1', 'oops=panic', 'printk.time=1', `rdinit=${RDINIT}`];
+  return [...words, arch.append, append].filter(Boolean).join(' ');
 }
 
 /** QEMU's arguments for a machine, besides those for its console: nothing in them leads out of it. */
