@@ -252,6 +252,14 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     done();
   });
 
+  command(
+    'shell <id> <commit>',
+    'Boot the image of a commit here, with a shell on this terminal.',
+    'shell 3f9a0c1b22 8f2ac91b2c3d',
+  ).action(async (id: string, commit: string) => {
+    end(await (await import('./shell.js')).shell(farm(), id, commit));
+  });
+
   command('cancel <id>', 'Stop a job.', 'cancel 3f9a0c1b22').action(async (id: string) => {
     await (await import('./cancel.js')).cancel(farm(), id);
     done();
