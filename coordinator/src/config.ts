@@ -4,6 +4,7 @@ import { boundsOf, DEFAULT_BOUNDS, parseBytes, type Bounds } from '@kbisect/shar
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { CachePlace } from './cache/open-cache.js';
 import type { JournalPlace } from './journal/open-journal.js';
+import type { Webhook } from './webhooks.js';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
 
 const seconds = z.number().positive().max(86_400);
@@ -41,6 +42,10 @@ const file = z.strictObject({
   journal: z
     .strictObject({ servers: z.string(), replicas: z.number().int().min(1).max(5).default(1) })
     .optional(),
+  /** Who is told when jobs begin and end; the secret is in a file of its own. */
+  webhooks: z
+    .array(z.strictObject({ url: z.url({ protocol: /^https?$/ }), secretFile: z.string() }))
+    .optional(),
 });
 
 /** What a coordinator is told in its `--config` file. */
@@ -49,6 +54,7 @@ export interface Config {
   readonly bounds: Bounds;
   readonly cache: CachePlace;
   readonly journal: JournalPlace;
+  readonly hooks: readonly Webhook[];
 }
 
 /**
@@ -62,6 +68,7 @@ export async function readConfig(path: string | undefined): Promise<Config> {
       bounds: DEFAULT_BOUNDS,
       cache: { kind: 'disk' },
       journal: { kind: 'embedded' },
+      hooks: [],
     };
   }
   let text: unknown;
@@ -86,10 +93,27 @@ export async function readConfig(path: string | undefined): Promise<Config> {
     );
   }
   const cache = parsed.data.cache ?? {};
+  const hooks = await readHooks(parsed.data.webhooks ?? [], path);
   const journal: JournalPlace = parsed.data.journal
     ? { kind: 'jetstream', ...parsed.data.journal }
     : { kind: 'embedded' };
-  return { timing, bounds: boundsFrom(cache, path), cache: placeFrom(cache), journal };
+  return { timing, bounds: boundsFrom(cache, path), cache: placeFrom(cache), journal, hooks };
+}
+
+async function readHooks(
+  hooks: readonly { readonly url: string; readonly secretFile: string }[],
+  path: string,
+): Promise<Webhook[]> {
+  return Promise.all(
+    hooks.map(async ({ url, secretFile }) => {
+      const secret = await readFile(secretFile, 'utf8').catch((error: unknown) => {
+        throw new KbisectError('invalid-argument', `${path}: webhooks: ${secretFile}: ${messageOf(error)}`);
+      });
+      if (secret.trim() === '')
+        throw new KbisectError('invalid-argument', `${path}: webhooks: ${secretFile} is empty`);
+      return { url, secret: secret.trim() };
+    }),
+  );
 }
 
 type CacheSettings = NonNullable<z.infer<typeof file>['cache']>;

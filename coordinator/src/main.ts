@@ -51,6 +51,7 @@ import { LiveConsoles } from './rpc/live-consoles.js';
 import { sessionService } from './rpc/session-service.js';
 import { addStandardServices } from './rpc/standard-services.js';
 import { Farm } from './scheduler/farm.js';
+import { Webhooks } from './webhooks.js';
 
 export interface CoordinatorOptions {
   /** Directory of everything that the coordinator keeps. */
@@ -78,7 +79,7 @@ const GRPC_OPTIONS = {
  */
 export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
   const log = createLog('coordinator');
-  const { timing, bounds, ...places } = await readConfig(options.config);
+  const { timing, bounds, hooks, ...places } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
@@ -105,7 +106,12 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const farm = new Farm(timing, newId);
     const now = () => systemClock.now();
     const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
-    const journal = new ObservedJournal(pinning, (event) => metrics.happened(event));
+    const webhooks = new Webhooks(hooks, log, closing.signal);
+    opened.push(() => webhooks.settled());
+    const journal = new ObservedJournal(pinning, (job, event) => {
+      metrics.happened(event);
+      webhooks.happened(job, event);
+    });
 
     // What decides, and the shell around it.
     const broken = new AbortController();

@@ -6,12 +6,12 @@ import type { Journal } from './journal.js';
 export class ObservedJournal implements Journal {
   constructor(
     private readonly inner: Journal,
-    private readonly happened: (event: JobEvent) => void,
+    private readonly happened: (job: JobId, event: JobEvent) => void,
   ) {}
 
   async append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
     await this.inner.append(job, expectedVersion, events);
-    events.forEach(this.happened);
+    for (const event of events) this.happened(job, event);
   }
 
   read(job: JobId, from?: number): Promise<JobEvent[]> {
