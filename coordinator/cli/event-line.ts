@@ -1,7 +1,7 @@
 import type { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { CheckKind, LeaseEnd, type JobEvent, type Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
-import { describeCheck, resultWord } from '../src/scheduler/certificate.js';
+import { describeCheck, resultWord } from '../src/scheduler/checks.js';
 import { describeOutcome } from '../src/scheduler/oracle.js';
 import type { Paint } from './paint.js';
 import { printable } from './printable.js';

@@ -9,7 +9,7 @@ import {
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
-import { describeCheck, resultWord } from '../scheduler/certificate.js';
+import { describeCheck, resultWord } from '../scheduler/checks.js';
 import type { CheckState } from '../scheduler/check-state.js';
 import type { Job } from '../scheduler/job.js';
 import { bisectLogOf } from './bisect-log-of.js';

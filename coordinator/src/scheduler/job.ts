@@ -12,7 +12,7 @@ import type { BuildForecast, Prediction } from '../classes/prediction.js';
 import type { CommitGraph } from '../search/graph.js';
 import type { Suspects } from '../search/priors.js';
 import { Certificate, type CheckOrder } from './certificate.js';
-import type { Reader } from './check-state.js';
+import { readerOf, trialsOfChecks } from './check-reader.js';
 import { Ends } from './ends.js';
 import { Evidence } from './evidence.js';
 import type { Fact, FactOf } from './facts.js';
@@ -20,7 +20,6 @@ import { Findings } from './findings.js';
 import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
 import { JobSearch, type Standing } from './job-search.js';
-import { describeTally, nearer, readingOf, tally, trialsToBeSure } from './noise.js';
 import type { Question } from './output.js';
 import type { Proof } from './oracle.js';
 import { outsideOf, type Range } from './range.js';
@@ -77,7 +76,9 @@ export class Job {
     this.#ends = new Ends(spec, this.evidence, this.verdicts);
     this.#search = new JobSearch(this.#ends, this.evidence, prediction);
     this.#findings = new Findings(this.#ends, this.evidence, this.verdicts);
-    this.certificate = new Certificate(spec, () => this.#trialsOfChecks());
+    this.certificate = new Certificate(spec, () =>
+      trialsOfChecks(this.#ends, this.evidence, this.#search.noisy),
+    );
     this.#audit = prediction && spec.audit ? new Audit(prediction, spec.audit) : undefined;
   }
 
@@ -379,22 +380,10 @@ export class Job {
   /** What follows for the culprit that the search has come to, before it is named. */
   #certify(standing: Standing): Fact | 'wait' | undefined {
     const culprit = this.#findings.culprit(standing);
-    const { proof, wanted } = this.#ends;
+    const { proof } = this.#ends;
     const certifying = this.state === JobState.JOB_STATE_CERTIFYING;
     if (proof === undefined || (culprit === undefined && !certifying)) return undefined;
-    const trials = (end: CommitId) => this.evidence.of(end).outcomes;
-    const ends = { old: this.#ends.olds.flatMap(trials), new: [...trials(this.#ends.new)] };
-    const reader: Reader = {
-      reading: (outcome) => readingOf(outcome, proof, wanted),
-      nearer: (outcomes) => nearer(outcomes, ends, proof, wanted),
-      telling: proof.new === 'pass' ? 'old' : 'new',
-      image: (commit) => this.evidence.of(commitId(commit)).image,
-      describe: (outcomes) => {
-        const its = tally(outcomes, wanted);
-        return its === undefined ? 'no outcome' : describeTally(its);
-      },
-    };
-    return this.certificate.next(culprit, reader);
+    return this.certificate.next(culprit, readerOf(this.#ends, this.evidence, proof));
   }
 
   #checksWanted({ graph }: Standing): Wanted[] {
@@ -407,18 +396,6 @@ export class Job {
         const fixups = graph.indexOf(check.commit) === undefined ? [] : this.#fixups.of(check.commit, graph);
         return { commit: check.commit, audit: false, fixups, check };
       });
-  }
-
-  /** How often a check is tried: as often as it takes for the trouble to show, where it may not. */
-  #trialsOfChecks(): number {
-    const { proof, wanted } = this.#ends;
-    if (!this.#search.noisy || proof === undefined) return 1;
-    const troubled = proof.new === 'pass' ? this.#ends.olds : [this.#ends.new];
-    return trialsToBeSure(
-      troubled.flatMap((end) => this.evidence.of(end).outcomes),
-      proof.new === 'pass' ? proof.old : proof.new,
-      wanted,
-    );
   }
 
   /** Takes in a build that was for a check; says whether it was. */
