@@ -30,7 +30,9 @@ export async function bisectByFarm(
     await farm.cancelUnfinished();
     const ends = ['--repo', repository, '--good', good, '--bad', bad];
     const test = ['--config-fragment', fragment, '--reproducer', reproducer];
-    const job = (await farm.text(['bisect', ...ends, ...test, ...more, '--detach'])).trim();
+    // By hand nothing is certified either.
+    const question = ['bisect', ...ends, ...test, ...more, '--no-certify'];
+    const job = (await farm.text([...question, '--detach'])).trim();
     await farm.show(['watch', job]);
     const result = JSON.parse(await farm.text(['job', job, '--json'])) as {
       culprit: { commit: string } | null;

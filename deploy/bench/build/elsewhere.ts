@@ -50,7 +50,7 @@ export async function buildElsewhere(
     await farm.cancelUnfinished();
     const ends = ['--repo', repository, '--good', good, '--bad', bad];
     const test = ['--config-fragment', fragment, remark, '--reproducer', reproducer];
-    const job = (await farm.text(['bisect', ...ends, ...test, '--detach'])).trim();
+    const job = (await farm.text(['bisect', ...ends, ...test, '--no-certify', '--detach'])).trim();
     const figures = await figuresOf(farm.address, job, builds);
     await farm.cancelUnfinished();
     return figures.builds;
