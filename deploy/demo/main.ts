@@ -2,6 +2,7 @@
  * The main job on real input: which of Debian's patches made /proc/sys/fs/protected_symlinks default to 1?
  * What it brings and makes stays in `demoDirectory()`, so that a second run has only to boot.
  */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '@kbisect/shared/errors';
 import { clone, debianLinux, demoDirectory } from './debian-linux.js';
@@ -41,6 +42,9 @@ async function demo(): Promise<boolean> {
     const { culprit } = JSON.parse(await farm.text(['job', job, '--json'])) as {
       culprit: { commit: string; subject: string } | null;
     };
+    // What one sends to others.
+    await writeFile(join(directory, 'report.txt'), `${await farm.text(['report', job])}\n`);
+    say(await farm.text(['bundle', job, '-o', join(directory, 'finding.tar.zst')]));
     const found = status === 0 && culprit?.subject === EXPECTED;
     say(
       found ? `found: ${culprit.commit} ${culprit.subject}` : `expected "${EXPECTED}", which was not found`,
