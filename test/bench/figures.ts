@@ -25,5 +25,5 @@ export function figureTable(figures: readonly Figure[]): string {
 
 function short(value: number): string {
   if (Number.isInteger(value)) return String(value);
-  return value.toPrecision(value >= 1000 ? 5 : 3);
+  return value.toPrecision(value >= 1000 ? 5 : 4);
 }
