@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Check, CheckKind, CheckResult, JobState, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
+import { RevListParser, type CommitGraph } from '../search/graph.js';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec } from './rig.js';
 
 const REVERTED = commitId('e'.repeat(40));
@@ -160,5 +161,81 @@ describe('a culprit', () => {
     expect(restarts).toBeGreaterThan(1);
     expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(11) });
     expect(results(rig)).toEqual(Array(3).fill(CheckResult.CHECK_RESULT_PASS));
+  });
+});
+
+/** A graph of lines `commit parents...`, the last commit first. */
+function graphOf(lines: readonly (readonly number[])[]): CommitGraph {
+  const parser = new RevListParser();
+  for (const line of lines) parser.push(Buffer.from(`${line.map((n) => commit(n)).join(' ')}\n`));
+  return parser.end();
+}
+
+describe('a culprit that is a merge', () => {
+  it('is named with its pair, by a coordinator that dies after every answer too', () => {
+    // 1, 2, 3 are one side and 4, 5, 6 the other; what 2 and 5 do is bad only together.
+    const graph = graphOf([
+      [7, 3, 6],
+      [6, 5],
+      [5, 4],
+      [4, 0],
+      [3, 2],
+      [2, 1],
+      [1, 0],
+    ]);
+    for (const restarts of [false, true]) {
+      const rig = new Rig();
+      const made = new Map<CommitId, readonly [number, number]>();
+      const numberOf = (id: string) => parseInt(id, 16) - 1;
+      rig.sides = {
+        kind: 'sides',
+        one: graphOf([
+          [3, 2],
+          [2, 1],
+          [1, 0],
+        ]),
+        other: graphOf([
+          [6, 5],
+          [5, 4],
+          [4, 0],
+        ]),
+      };
+      rig.merge = ({ of, onto }) => {
+        const [a, b] = [numberOf(of), numberOf(onto)].sort((x, y) => x - y);
+        const id = commitId(`d${String(10 * a! + b!).padStart(39, '0')}`);
+        made.set(id, [a!, b!]);
+        return Check.fromPartial({ kind: CheckKind.CHECK_KIND_PAIR, of, onto, commit: id });
+      };
+      rig.checks = (culprit) => [
+        ...checksOf(culprit).filter(({ kind }) => kind !== CheckKind.CHECK_KIND_PARENT),
+        ...[3, 6].map((n) =>
+          Check.fromPartial({
+            kind: CheckKind.CHECK_KIND_PARENT,
+            of: commit(n),
+            commit: commit(n),
+            expected: Verdict.VERDICT_OLD,
+          }),
+        ),
+      ];
+      for (const name of ['agent0', 'agent1']) rig.hello(name);
+      const spec = straightSpec(7, { certify: true });
+      rig.submit('job', spec, { graph, mergeBases: [], suspects: [] });
+      rig.run((tested) => {
+        if (restarts) {
+          rig.restart();
+          for (const name of ['agent0', 'agent1'])
+            rig.hello(name, {
+              leases: rig.held.filter((held) => held.agent === name).map((held) => held.lease),
+            });
+        }
+        const [one, other] = made.get(tested) ?? [0, 0];
+        return tested === commit(7) || (one >= 2 && other >= 5) ? FAIL : PASS;
+      });
+      expect(rig.job('job')).toMatchObject({
+        state: JobState.JOB_STATE_FOUND,
+        culprit: commit(7),
+        pair: [commit(2), commit(5)],
+      });
+    }
   });
 });

@@ -54,7 +54,7 @@ export class Certificate {
   readonly #questions: CertificateQuestion[] = [];
   readonly #sides = new Map<CommitId, Sides>();
   /** Merges that were made, of which there is no fact yet. */
-  #merged: readonly Check[] = [];
+  readonly #merged: Check[] = [];
 
   /** @param need how often a commit is to be tried to be all but sure of it */
   constructor(
@@ -83,7 +83,7 @@ export class Certificate {
 
   /** Takes in what is to be checked of a culprit. */
   prepare(culprit: CommitId, checks: readonly Check[]): void {
-    if (checks.some(({ kind }) => kind === CheckKind.CHECK_KIND_PAIR)) this.#merged = checks;
+    if (checks.some(({ kind }) => kind === CheckKind.CHECK_KIND_PAIR)) this.#merged.push(...checks);
     else this.#prepared.set(culprit, checks);
   }
 
@@ -142,8 +142,7 @@ export class Certificate {
   /** What follows for the pair of a certified merge; undefined when it is found, or cannot be. */
   #pair(round: Round): Fact | 'wait' | undefined {
     const { culprit } = round;
-    const merged = this.#merged.filter(({ of, onto }) => !this.#isTried(round, { of, onto }));
-    this.#merged = [];
+    const merged = this.#merged.splice(0).filter((one) => !this.#isTried(round, one));
     if (merged.length > 0) return { $case: 'checking', value: { culprit, checks: merged } };
     const pairing = this.#pairing(round);
     if (pairing === undefined) {
@@ -152,9 +151,11 @@ export class Certificate {
       return 'wait';
     }
     if (pairing.kind !== 'searching') return undefined;
-    const merges = pairing.make.filter(({ of, onto }) => !this.#asked.has(`merge ${of} ${onto}`));
+    // Each certificate tries its own.
+    const key = ({ of, onto }: Merging) => `merge ${of} ${onto} for ${this.#rounds.length}`;
+    const merges = pairing.make.filter((merging) => !this.#asked.has(key(merging)));
     if (merges.length > 0) {
-      for (const { of, onto } of merges) this.#asked.add(`merge ${of} ${onto}`);
+      for (const merging of merges) this.#asked.add(key(merging));
       this.#questions.push({ kind: 'merges', culprit, merges });
     }
     return 'wait';
