@@ -24,7 +24,7 @@ export class Disk {
     readonly chance: Chance,
     public faults: DiskFaults,
     /** Sees what becomes durable, in that order. */
-    readonly onDurable: (job: JobId, events: readonly JobEvent[]) => void,
+    readonly onDurable: (job: JobId, events: readonly JobEvent[], late: boolean) => void,
   ) {}
 
   /** The journal as a process of that life has it open. */
@@ -44,11 +44,13 @@ export class Disk {
     return this.#streams.get(job)?.length ?? 0;
   }
 
-  write(job: JobId, encoded: readonly Buffer[]): void {
+  /** @param late whether its sender has died meanwhile */
+  write(job: JobId, encoded: readonly Buffer[], late: boolean): void {
     this.#streams.set(job, [...(this.#streams.get(job) ?? []), ...encoded]);
     this.onDurable(
       job,
       encoded.map((bytes) => JobEvent.decode(bytes)),
+      late,
     );
   }
 }
@@ -81,7 +83,7 @@ export class SimulatedJournal implements Journal {
           answer(() => reject(new KbisectError('failed-precondition', found)));
           return;
         }
-        this.disk.write(job, encoded);
+        this.disk.write(job, encoded, this.life.ended);
         if (chance.happens(faults.torn)) answer(() => reject(new KbisectError('unavailable', 'no answer')));
         else answer(resolve);
         this.#appended.emit(job);

@@ -79,9 +79,9 @@ export class World {
     this.faults = plan.faults;
     this.invariants = new Invariants(plan.jobs);
     const { writeMs, latencyMs, faults } = plan;
-    this.disk = new Disk(this.time, chance, { writeMs, torn: faults.torn }, (job, events) => {
+    this.disk = new Disk(this.time, chance, { writeMs, torn: faults.torn }, (job, events, late) => {
       for (const event of events) this.trace(() => `  journal ${job}: ${describeDurable(event)}`);
-      this.#guard(() => this.invariants.durable(job, events));
+      this.#guard(() => this.invariants.durable(job, events, late));
     });
     this.network = new Network(
       this.time,
