@@ -16,8 +16,8 @@ import { writeAllOverGrpc } from './grpc-writer.js';
 
 /** Images as a farm has them, and a blob that is big. */
 const SETS = [
-  { what: '64 blobs of 2.5 MB', count: 64, size: 2_500_000, readers: [1, 32], rounds: 3 },
-  { what: '2 blobs of 256 MiB', count: 2, size: 2 ** 28, readers: [1, 8], rounds: 2 },
+  { what: '64 blobs of 2.5 MB', count: 64, size: 2_500_000, readers: [1, 32], rounds: 5 },
+  { what: '2 blobs of 256 MiB', count: 2, size: 2 ** 28, readers: [1, 32], rounds: 2 },
 ];
 
 /** A blob in a file. */
