@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { actionCacheConformance } from '@kbisect/shared/cache/action-cache-conformance';
 import { toProtocol } from '@kbisect/shared/cache/blob-name';
 import { blobStoreConformance, chunksOf, nameOf, read } from '@kbisect/shared/cache/blob-store-conformance';
 import { ReapiActionCache } from '@kbisect/shared/cache/reapi-action-cache';
@@ -41,6 +42,8 @@ describe('a coordinator whose cache is at another endpoint', () => {
       close: () => Promise.resolve(),
     }),
   );
+
+  actionCacheConformance('its action results', () => Promise.resolve(new ReapiActionCache(clients.actions)));
 
   it('keeps there what it is given, and near what it reads; a rotten copy near is fetched anew', async () => {
     const store = new ReapiBlobStore(clients);

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,13 +5,12 @@ import { join } from 'node:path';
 import type { ChildProcess } from 'node:child_process';
 import { Objm, type ObjectStore } from '@nats-io/obj';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { actionCacheConformance } from '@kbisect/shared/cache/action-cache-conformance';
 import { blobStoreConformance } from '@kbisect/shared/cache/blob-store-conformance';
 import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
 import { VerifyingBlobStore } from '@kbisect/shared/cache/verifying-blob-store';
 import { systemClock } from '@kbisect/shared/clock';
-import { digestOf } from '@kbisect/shared/digest';
-import { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { createLog } from '@kbisect/shared/log';
 import { killGroup, run, startProcess } from '@kbisect/shared/process';
 import { JetStreamActionCache } from './jetstream-action-cache.js';
@@ -62,13 +60,7 @@ describe.skipIf(!installed)('NATS JetStream', () => {
     });
   });
 
-  it('an action’s result is what was last put', async () => {
-    const cache = new JetStreamActionCache(objects);
-    const action = digestOf(randomBytes(8));
-    expect(await cache.get(action)).toBeUndefined();
-    for (const exitCode of [1, 2]) {
-      await cache.put(action, ActionResult.create({ exitCode }));
-      expect(await cache.get(action)).toEqual(ActionResult.create({ exitCode }));
-    }
-  });
+  actionCacheConformance('action results in an object store', () =>
+    Promise.resolve(new JetStreamActionCache(objects)),
+  );
 });

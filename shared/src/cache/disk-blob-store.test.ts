@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Clock } from '../clock.js';
 import { createLog } from '../log.js';
+import { actionCacheConformance } from './action-cache-conformance.js';
 import { blobStoreConformance, chunksOf, nameOf, read } from './blob-store-conformance.js';
 import { boundsOf, type Bounds } from './bounds.js';
 import { openDiskCache, type DiskCache } from './disk-cache.js';
@@ -32,6 +33,8 @@ blobStoreConformance('blobs on disk, verified', async () => ({
   reopen: async () => (await open()).blobs,
   close: () => Promise.resolve(),
 }));
+
+actionCacheConformance('action results on disk', async () => (await open()).actions);
 
 async function put(bytes: Uint8Array) {
   const name = nameOf(bytes);
