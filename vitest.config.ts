@@ -11,6 +11,8 @@ export default defineConfig({
       'test/interop/**',
       'test/cache/faults/**',
     ],
+    // Most tests wait for processes of their own: one worker for all processors would leave half of two idle.
+    maxWorkers: '100%',
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
