@@ -9,7 +9,8 @@ import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { BundleFiles } from './bundle/bundle-files.js';
 import { withConnection } from './connection.js';
 import { interruption } from './interruption.js';
-import { count, isOver } from './words.js';
+import { isOver } from '../src/scheduler/job-state.js';
+import { count } from './words.js';
 import { watchJob } from './watch-job.js';
 
 /**

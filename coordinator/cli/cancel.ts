@@ -1,6 +1,6 @@
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { withConnection } from './connection.js';
-import { stateWord } from './words.js';
+import { stateWord } from '../src/scheduler/job-state.js';
 
 /** Stops a job; its agents drop what they do for it. */
 export async function cancel(coordinator: string, job: string): Promise<void> {

@@ -5,7 +5,8 @@ import { termsOf } from '../src/report/terms.js';
 import { ExitStatus } from './exit-status.js';
 import { printable } from './printable.js';
 import { percentage } from '../src/report/percentage.js';
-import { count, duration, isOver, stateWord } from './words.js';
+import { isOver, stateWord } from '../src/scheduler/job-state.js';
+import { count, duration } from './words.js';
 
 /** A job as scripts read it (`--json`). */
 export interface JobResult {

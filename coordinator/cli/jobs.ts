@@ -3,7 +3,7 @@ import { withConnection } from './connection.js';
 import { jobResult, resultInShort } from './job-result.js';
 import { printable } from './printable.js';
 import { table } from './table.js';
-import { stateWord } from './words.js';
+import { stateWord } from '../src/scheduler/job-state.js';
 
 /** Lists the farm's jobs. */
 export async function jobs(coordinator: string, options: { readonly json?: boolean }): Promise<void> {

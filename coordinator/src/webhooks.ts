@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import pRetry from 'p-retry';
 import { messageOf } from '@kbisect/shared/errors';
-import { JobState, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Logger } from '@kbisect/shared/log';
+import { stateWord } from './scheduler/job-state.js';
 
 /** Who is told when jobs begin and end. */
 export interface Webhook {
@@ -39,10 +40,7 @@ export class Webhooks {
         ? { event: 'job.submitted', title: fact.value.spec?.title ?? '' }
         : {
             event: 'job.ended',
-            state: JobState[fact.value.state]
-              .replace(/^JOB_STATE_/, '')
-              .toLowerCase()
-              .replaceAll('_', '-'),
+            state: stateWord(fact.value.state),
             culprit: fact.value.culprit,
             candidates: fact.value.candidates,
             reason: fact.value.reason,

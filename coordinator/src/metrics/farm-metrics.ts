@@ -1,8 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { DiskCache } from '@kbisect/shared/cache/disk-cache';
 import type { DoorStatistics } from '@kbisect/shared/cache/door-statistics';
-import { JobState, LeaseEnd, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobEvent, LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Farm } from '../scheduler/farm.js';
+import { stateWord } from '../scheduler/job-state.js';
 
 /** What the figures are read off. */
 export interface MetricsParts {
@@ -53,7 +54,7 @@ export class FarmMetrics {
   constructor(private readonly parts: MetricsParts) {
     const { farm, files, doors } = parts;
     this.#gauge('kbisect_jobs', 'Jobs by state.', ['state'], (gauge) => {
-      for (const job of farm.jobs.values()) gauge.inc({ state: word(JobState[job.state]) });
+      for (const job of farm.jobs.values()) gauge.inc({ state: stateWord(job.state) });
     });
     this.#gauge('kbisect_agent_up', 'Whether an agent that was seen is connected.', ['agent'], (gauge) => {
       for (const { name, connected } of farm.agents.values()) gauge.set({ agent: name }, connected ? 1 : 0);
@@ -101,7 +102,7 @@ export class FarmMetrics {
         return;
       case 'leaseEnded': {
         const { lease, reason } = fact.value;
-        this.#leases.inc({ agent: this.#agentOf.get(lease) ?? '', reason: word(LeaseEnd[reason]) });
+        this.#leases.inc({ agent: this.#agentOf.get(lease) ?? '', reason: leaseEndWord(reason) });
         this.#agentOf.delete(lease);
         return;
       }
@@ -115,7 +116,7 @@ export class FarmMetrics {
         this.#trials.observe({ outcome: fact.value.outcome?.kind?.$case ?? '' }, fact.value.seconds);
         return;
       case 'ended':
-        this.#ended.inc({ state: word(JobState[fact.value.state]) });
+        this.#ended.inc({ state: stateWord(fact.value.state) });
         return;
       case 'submitted':
       case 'started':
@@ -158,10 +159,7 @@ export class FarmMetrics {
   }
 }
 
-/** A proto enum's value as a label: `JOB_STATE_NO_DIFFERENCE` is `no-difference`. */
-function word(name: string): string {
-  return name
-    .replace(/^(JOB_STATE|LEASE_END)_/, '')
-    .toLowerCase()
-    .replaceAll('_', '-');
+/** How a lease ended as a label: `done`, `expired`. */
+function leaseEndWord(reason: LeaseEnd): string {
+  return reason.replace(/^LEASE_END_/, '').toLowerCase();
 }

@@ -12,6 +12,7 @@ import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
 import { describeCheck, resultWord } from '../scheduler/checks.js';
 import type { CheckState } from '../scheduler/check-state.js';
 import type { Job } from '../scheduler/job.js';
+import { stateWord } from '../scheduler/job-state.js';
 import { bisectLogOf } from './bisect-log-of.js';
 import { stateOfBranch } from '../branches.js';
 import { compilerIn, crashLines } from './console-text.js';
@@ -50,10 +51,7 @@ export async function gatherReport(job: Job, sources: ReportSources): Promise<Re
     job: job.id,
     title: spec.title,
     mode,
-    state: job.state
-      .replace(/^JOB_STATE_/, '')
-      .toLowerCase()
-      .replaceAll('_', '-'),
+    state: stateWord(job.state),
     reason: job.reason,
     confidence: job.confidence,
     culprit: job.culprit && (await culprit(git, job.culprit)),

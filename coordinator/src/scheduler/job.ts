@@ -19,6 +19,7 @@ import type { Fact, FactOf } from './facts.js';
 import { Findings } from './findings.js';
 import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
+import { isOver } from './job-state.js';
 import { JobSearch, type Standing } from './job-search.js';
 import type { Question } from './output.js';
 import type { Proof } from './oracle.js';
@@ -83,20 +84,7 @@ export class Job {
   }
 
   get over(): boolean {
-    switch (this.state) {
-      case JobState.JOB_STATE_FOUND:
-      case JobState.JOB_STATE_AMBIGUOUS:
-      case JobState.JOB_STATE_NO_DIFFERENCE:
-      case JobState.JOB_STATE_ABORTED:
-      case JobState.JOB_STATE_CANCELLED:
-        return true;
-      case JobState.JOB_STATE_UNSPECIFIED:
-      case JobState.JOB_STATE_PREPARING:
-      case JobState.JOB_STATE_PROVING:
-      case JobState.JOB_STATE_SEARCHING:
-      case JobState.JOB_STATE_CERTIFYING:
-        return false;
-    }
+    return isOver(this.state);
   }
 
   /** Candidates that are left, once the range is read. */
