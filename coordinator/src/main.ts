@@ -36,7 +36,6 @@ import { makeChecks } from './make-checks.js';
 import { FarmMetrics } from './metrics/farm-metrics.js';
 import { readChanges } from './read-changes.js';
 import { ObservedJournal } from './journal/observed-journal.js';
-import { PinningJournal } from './journal/pinning-journal.js';
 import { Repository } from './repository.js';
 import { actionService } from './rpc/cache/action-service.js';
 import { careService } from './rpc/cache/care-service.js';
@@ -101,16 +100,20 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const pins = await PeoplePins.open(cacheDirectory, disk);
     const kept = await openJournal(places.journal, options.state);
     opened.push(() => kept.close());
-    const pinning = await PinningJournal.open(kept.journal, new JobPins(disk));
+    const jobPins = new JobPins(disk);
+    for (const job of await kept.journal.jobs()) jobPins.take(job, await kept.journal.read(job));
     const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
     const farm = new Farm(timing, newId);
     const now = () => systemClock.now();
     const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
     const webhooks = new Webhooks(hooks, log, closing.signal);
     opened.push(() => webhooks.settled());
-    const journal = new ObservedJournal(pinning, (job, event) => {
-      metrics.happened(event);
-      webhooks.happened(job, event);
+    const journal = new ObservedJournal(kept.journal, (job, events) => {
+      jobPins.take(job, events);
+      for (const event of events) {
+        metrics.happened(event);
+        webhooks.happened(job, event);
+      }
     });
 
     // What decides, and the shell around it.

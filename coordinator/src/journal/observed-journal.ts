@@ -2,16 +2,16 @@ import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { JobId } from '@kbisect/shared/ids';
 import type { Journal } from './journal.js';
 
-/** A journal that tells of each event, once it is durable. */
+/** A journal that tells of what is appended, once it is durable. */
 export class ObservedJournal implements Journal {
   constructor(
     private readonly inner: Journal,
-    private readonly happened: (job: JobId, event: JobEvent) => void,
+    private readonly happened: (job: JobId, events: readonly JobEvent[]) => void,
   ) {}
 
   async append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
     await this.inner.append(job, expectedVersion, events);
-    for (const event of events) this.happened(job, event);
+    this.happened(job, events);
   }
 
   read(job: JobId, from?: number): Promise<JobEvent[]> {
