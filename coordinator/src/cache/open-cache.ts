@@ -1,6 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
 import { Objm } from '@nats-io/obj';
-import { connect } from '@nats-io/transport-node';
 import type { ActionCache } from '@kbisect/shared/cache/action-cache';
 import type { BlobStore } from '@kbisect/shared/cache/blob-store';
 import type { Bounds } from '@kbisect/shared/cache/bounds';
@@ -13,13 +12,13 @@ import { ReapiActionCache } from '@kbisect/shared/cache/reapi-action-cache';
 import { ReapiBlobStore } from '@kbisect/shared/cache/reapi-blob-store';
 import { VerifyingBlobStore } from '@kbisect/shared/cache/verifying-blob-store';
 import type { Clock } from '@kbisect/shared/clock';
-import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import {
   ActionCacheClient,
   ContentAddressableStorageClient,
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import type { Logger } from '@kbisect/shared/log';
+import { connectNats } from '../nats.js';
 import { JetStreamActionCache } from './jetstream-action-cache.js';
 import { JetStreamBlobStore } from './jetstream-blob-store.js';
 
@@ -81,9 +80,7 @@ export async function openCache(
     }
     case 'jetstream': {
       const { servers, bucket } = place;
-      const connection = await connect({ servers, maxReconnectAttempts: -1 }).catch((error: unknown) => {
-        throw new KbisectError('unavailable', `no NATS server at ${servers}: ${messageOf(error)}`);
-      });
+      const connection = await connectNats(servers);
       const objects = await new Objm(connection).create(bucket, BUCKET);
       const blobs = near(new JetStreamBlobStore(objects));
       const actions = new CompleteActionCache(new JetStreamActionCache(objects), blobs);

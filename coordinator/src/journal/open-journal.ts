@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { connect } from '@nats-io/transport-node';
-import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import { connectNats } from '../nats.js';
 import { EmbeddedJournal } from './embedded-journal.js';
 import { JetStreamJournal } from './jetstream-journal.js';
 import type { Journal } from './journal.js';
@@ -25,11 +24,7 @@ export async function openJournal(
     return { journal, close: () => journal.close() };
   }
   const { servers, replicas } = place;
-  const connection = await connect({ servers: servers.split(','), maxReconnectAttempts: -1 }).catch(
-    (error: unknown) => {
-      throw new KbisectError('unavailable', `no NATS server at ${servers}: ${messageOf(error)}`);
-    },
-  );
+  const connection = await connectNats(servers);
   try {
     const journal = await JetStreamJournal.open(connection, replicas);
     return { journal, close: () => connection.close() };
