@@ -1,4 +1,4 @@
-import { partsOf } from './kconfig.js';
+import { dependenciesOf, partsOf } from './kconfig.js';
 
 /** Reads a file of the tree; undefined when it is not there. */
 export type ReadText = (path: string) => Promise<string | undefined>;
@@ -16,7 +16,7 @@ export async function conditionsOf(read: ReadText, srcarch: string): Promise<Map
     const around: string[][] = [];
     for (const { symbol, text: part } of partsOf(text)) {
       const [word = '', ...rest] = part.split(/\s/, 2);
-      const own = [...part.matchAll(/^depends on (.*)$/gm)].map(([, condition = '']) => condition);
+      const own = dependenciesOf(part);
       const all = () => [...outer, ...around.flat(), ...own];
       if (symbol !== undefined) found.set(symbol, [...(found.get(symbol) ?? []), all()]);
       else if (word === 'if') around.push([part.slice(3)]);

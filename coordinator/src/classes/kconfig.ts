@@ -65,6 +65,11 @@ export function conjunction(condition: string): string[] {
   return terms.every((term) => /^\w+$/.test(term)) ? terms : [];
 }
 
+/** The conditions on which an entry or a menu depends by its own words. */
+export function dependenciesOf(text: string): string[] {
+  return [...text.matchAll(/^depends on (.*)$/gm)].map(([, condition = '']) => condition);
+}
+
 /** A Kconfig file in parts, without help texts and remarks. */
 export function partsOf(file: string): Part[] {
   const parts: Part[] = [];

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { isKconfig } from './kconfig.js';
 
 /** Which changed files are mentioned in the lines that the range adds to each changed file. */
 export class Mentions {
@@ -84,7 +85,7 @@ export class MentionsParser {
       const included = INCLUDE.exec(text)?.[1];
       return included === undefined ? [] : (this.#byName.get(posix.basename(included)) ?? []);
     }
-    if (base.startsWith('Kconfig')) {
+    if (isKconfig(base)) {
       const sourced = SOURCE.exec(text)?.[1];
       return sourced === undefined ? [] : (this.#byName.get(posix.basename(sourced)) ?? []);
     }

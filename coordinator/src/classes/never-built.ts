@@ -1,11 +1,12 @@
+import { isKconfig } from './kconfig.js';
+import { isMakefile } from './makefile.js';
+
 /**
  * Files of a kernel's tree that no build of an image reads, whatever its configuration: what can be said before
  * there is a record of any build. A Kconfig file or a makefile counts wherever it lies.
  */
 export function isNeverBuilt(path: string): boolean {
-  const name = path.slice(path.lastIndexOf('/') + 1);
-  if (/^(Kconfig|Makefile|Kbuild)/.test(name)) return false;
-  return NEVER_BUILT.test(path);
+  return !isKconfig(path) && !isMakefile(path) && NEVER_BUILT.test(path);
 }
 
 const NEVER_BUILT = new RegExp(

@@ -1,4 +1,4 @@
-import { conjunction, partsOf } from './kconfig.js';
+import { conjunction, dependenciesOf, partsOf } from './kconfig.js';
 
 /** What sets a symbol though nobody asked for it, or makes it more than a switch. */
 const SETS_ITSELF =
@@ -15,9 +15,7 @@ export class Switches {
     for (const { symbol, text, inChoice, gates } of partsOf(file)) {
       if (symbol === undefined) continue;
       if (inChoice || SETS_ITSELF.test(text)) {
-        const dependencies = [...text.matchAll(/^depends on (.*)$/gm)].flatMap(([, of = '']) =>
-          conjunction(of),
-        );
+        const dependencies = dependenciesOf(text).flatMap(conjunction);
         push(this.#needs, symbol, [...gates.flat(), ...dependencies]);
       }
       for (const [, forced = ''] of text.matchAll(FORCES)) {
