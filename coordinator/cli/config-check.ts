@@ -17,9 +17,8 @@ import { interruption } from './interruption.js';
 import { withKconfigTree } from './kconfig-tree.js';
 import { resolveEnds } from './local-repository.js';
 import { table } from './table.js';
+import { MAX_CONFIG_BYTES } from './test-spec.js';
 import { readUserFile } from './user-file.js';
-
-const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 export interface ConfigCheckOptions extends EndOptions {
   readonly repo: string;

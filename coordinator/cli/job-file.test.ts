@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readJobFile, withJobFile, writeJobFile } from './job-file.js';
+import { readJobFile, writeJobFile } from './job-file.js';
+import { withJobFile } from './with-job-file.js';
 
 let directory: string;
 let path: string;

@@ -62,21 +62,6 @@ const schema = z.strictObject(
 ) as unknown as z.ZodType<Partial<Record<Field, string | string[] | boolean>>>;
 
 /**
- * The command line of `kbisect bisect -f FILE ...` with the file's options in it, and any other as it is.
- * @throws as `readJobFile`
- */
-export async function withJobFile(args: readonly string[]): Promise<readonly string[]> {
-  const at = args.findIndex((arg) => /^(-f|--file)(=|$)/.test(arg));
-  if (!args.includes('bisect') || at < args.indexOf('bisect')) return args;
-  const [, inline] = /^--file=(.*)$/.exec(args[at]!) ?? [];
-  const path = inline ?? args[at + 1];
-  if (path === undefined) return args;
-  const names = args.map((arg) => /^--(?:no-)?([\w-]+)/.exec(arg)?.[1] ?? '');
-  const after = at + (inline === undefined ? 2 : 1);
-  return [...args.slice(0, after), ...(await readJobFile(path, new Set(names))), ...args.slice(after)];
-}
-
-/**
  * The options that a job file stands for, as they would be on the command line; paths are taken from the file's directory.
  * @param given options that are on the command line already, and so are not taken from the file
  * @throws KbisectError `invalid-argument` with the line and the column of what is wrong, and what may have been meant

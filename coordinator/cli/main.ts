@@ -2,8 +2,8 @@ import { CommanderError } from 'commander';
 import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import { commandLine } from './command-line.js';
 import { ExitStatus } from './exit-status.js';
-import { withJobFile } from './job-file.js';
 import { printableLines } from './printable.js';
+import { withJobFile } from './with-job-file.js';
 
 // A reader that goes away (`kbisect jobs | head -1`) ends the program, quietly.
 process.stdout.on('error', (error) => {

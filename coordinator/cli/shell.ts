@@ -1,17 +1,13 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { archOf } from '@kbisect/agent/boot/arch';
 import { machineArguments, SMALL_MACHINE } from '@kbisect/agent/boot/machine';
 import { withoutPrivileges } from '@kbisect/agent/boot/privileges';
 import { probeAccelerator } from '@kbisect/agent/boot/probe';
 import { applets, readBusybox } from '@kbisect/agent/initramfs/busybox';
 import { writeCpio } from '@kbisect/agent/initramfs/cpio';
-import { blobName } from '@kbisect/shared/cache/blob-name';
 import { systemClock } from '@kbisect/shared/clock';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { GetConsoleResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
@@ -21,6 +17,7 @@ import { startProcess } from '@kbisect/shared/process';
 import { withConnection, type Connection } from './connection.js';
 import { ExitStatus } from './exit-status.js';
 import { interruption } from './interruption.js';
+import { saveBlob } from './save-blob.js';
 import { watchJob } from './watch-job.js';
 
 /** In which a job that still runs has told all of its past. */
@@ -52,8 +49,7 @@ export async function shell(coordinator: string, job: string, prefix: string): P
         connection.farm.getConsole({ job, commit: prefix }, ...rest),
       );
       const { image, boot } = await builtImage(connection, job, commit, signal);
-      const bytes = connection.blobs.get(blobName(image.digest, image.size));
-      await pipeline(Readable.from(bytes), createWriteStream(path), { signal });
+      await saveBlob(connection, image, path, signal);
       return boot;
     });
     await boot(path, test, place, signal);

@@ -6,7 +6,8 @@ import { guestOf, guestOptionsGiven, type GuestOptions } from './guest-options.j
 import { collectReproducer } from './reproducer.js';
 import { readUserFile, type Upload } from './user-file.js';
 
-const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
+/** Of a base config and its fragments together. */
+export const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 const ARCHES = KNOWN_ARCHES.map(({ name }) => name);
 
 /** The options that say how a commit is tested. */

@@ -62,15 +62,7 @@ export interface Config {
  * @throws KbisectError `invalid-argument` naming the file and the setting that is wrong
  */
 export async function readConfig(path: string | undefined): Promise<Config> {
-  if (path === undefined) {
-    return {
-      timing: DEFAULT_TIMING,
-      bounds: DEFAULT_BOUNDS,
-      cache: { kind: 'disk' },
-      journal: { kind: 'embedded' },
-      hooks: [],
-    };
-  }
+  if (path === undefined) return configOf({}, '');
   let text: unknown;
   try {
     text = JSON.parse(await readFile(path, 'utf8'));
@@ -80,7 +72,11 @@ export async function readConfig(path: string | undefined): Promise<Config> {
   const parsed = file.safeParse(text);
   if (!parsed.success)
     throw new KbisectError('invalid-argument', `${path}: ${z.prettifyError(parsed.error)}`);
-  const { heartbeatSeconds, leaseSeconds } = parsed.data;
+  return configOf(parsed.data, path);
+}
+
+async function configOf(settings: z.infer<typeof file>, path: string): Promise<Config> {
+  const { heartbeatSeconds, leaseSeconds, cache = {}, webhooks = [] } = settings;
   const timing: Timing = {
     ...DEFAULT_TIMING,
     ...(heartbeatSeconds === undefined ? {} : { heartbeatMs: heartbeatSeconds * 1000 }),
@@ -92,10 +88,9 @@ export async function readConfig(path: string | undefined): Promise<Config> {
       `${path}: leaseSeconds must be at least twice heartbeatSeconds`,
     );
   }
-  const cache = parsed.data.cache ?? {};
-  const hooks = await readHooks(parsed.data.webhooks ?? [], path);
-  const journal: JournalPlace = parsed.data.journal
-    ? { kind: 'jetstream', ...parsed.data.journal }
+  const hooks = await readHooks(webhooks, path);
+  const journal: JournalPlace = settings.journal
+    ? { kind: 'jetstream', ...settings.journal }
     : { kind: 'embedded' };
   return { timing, bounds: boundsFrom(cache, path), cache: placeFrom(cache), journal, hooks };
 }

@@ -1,12 +1,8 @@
-import { createWriteStream } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { writeTrialInitramfs } from '@kbisect/agent/initramfs/trial';
 import { reportDocument, type ReportDocument } from '../../src/report/report-document.js';
 import { describeOutcome } from '../../src/scheduler/oracle.js';
-import { blobName } from '@kbisect/shared/cache/blob-name';
 import { KbisectError } from '@kbisect/shared/errors';
 import {
   GetReportRequest_Format,
@@ -17,6 +13,7 @@ import {
 import type { BlobRef, BootTest, JobEvent, JobSpec, NamedBlob } from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
 import type { Connection } from '../connection.js';
+import { saveBlob } from '../save-blob.js';
 import { NONCE, reproduceScript } from './reproduce-script.js';
 
 type Fact = NonNullable<JobEvent['fact']>;
@@ -149,15 +146,14 @@ export class BundleFiles {
   }
 
   /** False when the cache does not have it any more, which the bundle then says. */
-  async #blob(name: string, { digest, size }: BlobRef): Promise<boolean> {
+  async #blob(name: string, blob: BlobRef): Promise<boolean> {
     const path = join(this.directory, name);
     await mkdir(dirname(path), { recursive: true });
     try {
-      const bytes = Readable.from(this.connection.blobs.get(blobName(digest, size)));
-      await pipeline(bytes, createWriteStream(path), { signal: this.signal });
+      await saveBlob(this.connection, blob, path, this.signal);
     } catch (error) {
       if (!(error instanceof KbisectError) || error.code !== 'not-found') throw error;
-      this.#missing.push(`${name}: ${digest}`);
+      this.#missing.push(`${name}: ${blob.digest}`);
       return false;
     }
     this.written += 1;
