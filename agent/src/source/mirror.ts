@@ -4,6 +4,7 @@ import { KbisectError } from '@kbisect/shared/errors';
 import { Git } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
+import { OneByOne } from './one-by-one.js';
 
 /** Configuration under which nothing that a fetched repository brings is ever run. */
 export const INERT = [
@@ -25,7 +26,9 @@ export const INERT = [
 /** The agent's bare copy of the coordinator's history. It has one owner, so a lock found at start is a dead one's. */
 export class Mirror {
   readonly #fetches = new Map<string, Promise<void>>();
-  #last: Promise<void> = Promise.resolve();
+  readonly #fetching = new OneByOne();
+  /** To be made one by one: git fails to list worktrees while another is half made. */
+  readonly worktrees = new OneByOne();
 
   private constructor(readonly git: Git) {}
 
@@ -47,11 +50,10 @@ export class Mirror {
     if (await this.git.hasCommit(commit)) return;
     let fetch = this.#fetches.get(commit);
     if (fetch === undefined) {
-      fetch = this.#last
-        .then(() => this.#fetch(url, commit, signal))
+      fetch = this.#fetching
+        .run(() => this.#fetch(url, commit, signal))
         .finally(() => this.#fetches.delete(commit));
       this.#fetches.set(commit, fetch);
-      this.#last = fetch.catch(() => undefined);
     }
     await fetch;
   }

@@ -76,6 +76,10 @@ export class Worktree {
   async #create(signal: AbortSignal): Promise<void> {
     await rm(this.directory, { recursive: true, force: true });
     await mkdir(dirname(this.directory), { recursive: true });
+    await this.mirror.worktrees.run(() => this.#add(signal));
+  }
+
+  async #add(signal: AbortSignal): Promise<void> {
     // A worktree that was removed without git stays registered, and perhaps locked.
     await run(this.mirror.git.command(['worktree', 'unlock', this.directory]));
     await this.mirror.git.text(['worktree', 'prune']);
