@@ -17,15 +17,17 @@ export async function agents(coordinator: string, options: { readonly json?: boo
   }
   if (all.length === 0) process.stderr.write("no agents yet; start one with 'kbisect agent'\n");
   process.stdout.write(table(all.map(agentRow)));
-  for (const { name, capabilities } of all) {
+  for (const { name, capabilities, failing } of all) {
+    if (failing !== '') process.stderr.write(`${printable(name)} fails its tasks: ${printable(failing)}\n`);
     for (const lack of capabilities?.missing ?? []) {
       process.stderr.write(`${printable(name)}: ${printable(lack)}\n`);
     }
   }
 }
 
-function stateOf({ connected, draining }: Agent): 'away' | 'draining' | 'connected' {
+function stateOf({ connected, draining, failing }: Agent): 'away' | 'failing' | 'draining' | 'connected' {
   if (!connected) return 'away';
+  if (failing !== '') return 'failing';
   return draining ? 'draining' : 'connected';
 }
 
@@ -48,7 +50,7 @@ function agentRow(agent: Agent): string[] {
 }
 
 function agentResult(agent: Agent): unknown {
-  const { name, slots, labels, capabilities, work } = agent;
+  const { name, slots, labels, capabilities, work, failing } = agent;
   const doing = work.map(({ phase, ...rest }) => ({ ...rest, phase: phaseWord(phase) }));
-  return { name, state: stateOf(agent), slots, labels, capabilities, work: doing };
+  return { name, state: stateOf(agent), slots, labels, capabilities, work: doing, failing };
 }

@@ -45,6 +45,7 @@ export function eventLine(
           return passing(`${agent} leaves ${shortId(commit)}: it can teach nothing more`);
         case LeaseEnd.LEASE_END_EXPIRED:
           return lasting(`${agent} was not heard of any more; ${shortId(commit)} goes elsewhere${detail}`);
+        case LeaseEnd.LEASE_END_UNFIT:
         case LeaseEnd.LEASE_END_RETURNED:
           return lasting(`${agent} gave ${shortId(commit)} back${detail}`);
         case LeaseEnd.LEASE_END_DONE:

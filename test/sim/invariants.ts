@@ -223,12 +223,14 @@ export class Invariants {
     }
   }
 
-  #judged(id: JobId, { plan, verdicts, skipped }: JobRecord, commit: string, verdict: Verdict): void {
+  #judged(id: JobId, { plan, verdicts, skipped, failures }: JobRecord, commit: string, verdict: Verdict): void {
     if (verdicts.has(commit) && !skipped.has(commit) && reliable(plan))
       throw new Violation(`${id}: ${commit} is judged twice`);
     verdicts.add(commit);
     if (verdict === Verdict.VERDICT_SKIP) {
       skipped.add(commit);
+      if (!plan.untestable.has(commit as CommitId) && (failures.get(commit) ?? 0) < GIVEN_UP)
+        throw new Violation(`${id}: ${commit} is skipped, and nothing is wrong with it`);
       return;
     }
     const isNew = plan.isNew.has(commit as CommitId);

@@ -1,5 +1,6 @@
 import { Session, type Report, type TaskEnd, type Worker } from '@kbisect/agent/session/session';
 import { Capabilities, Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
+import { KbisectError } from '@kbisect/shared/errors';
 import { commitId } from '@kbisect/shared/ids';
 import type { Clock } from '@kbisect/shared/clock';
 import { isNewIn, type AgentPlan } from './plan.js';
@@ -98,7 +99,10 @@ export class Machine {
         signal.addEventListener('abort', () => reject(signal.reason as Error)),
       );
     }
-    if (chance.happens(faults.taskFails)) throw new Error('the disk of this machine is full');
+    if (chance.happens(faults.taskFails)) {
+      if (chance.happens(0.5)) throw new KbisectError('resource-exhausted', 'the disk of this machine is full');
+      throw new Error('a tool of this machine was killed');
+    }
     const cached = world.images.has(commit) && task.clean !== true;
     if (!cached) {
       report.progress(Progress_Phase.PHASE_BUILD, 0);

@@ -22,8 +22,11 @@ describe('the reason of a failed build', () => {
   });
 
   it('is the machine, not the commit, when the disk or the memory gave out', () => {
-    expect(machineTrouble('as: a.o: No space left on device\nerror: x')).toContain('No space left');
-    expect(machineTrouble('gcc: fatal error: Killed signal terminated program cc1')).toContain('Killed');
+    expect(machineTrouble('as: a.o: No space left on device\nerror: x')).toEqual({
+      of: 'disk',
+      line: 'as: a.o: No space left on device',
+    });
+    expect(machineTrouble('gcc: fatal error: Killed signal terminated program cc1')?.of).toBe('memory');
     expect(machineTrouble("kernel/a.c:3:1: error: expected ';'")).toBeUndefined();
   });
 });

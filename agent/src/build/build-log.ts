@@ -34,16 +34,17 @@ export function failureSignature(log: string): string {
 }
 
 /** Why a failed build says nothing of the commit but of this machine, if so. */
-export function machineTrouble(log: string): string | undefined {
-  const line = log
-    .split('\n')
-    .find((text) =>
-      /No space left on device|Disk quota exceeded|virtual memory exhausted|out of memory allocating|Killed signal terminated program|Read-only file system/.test(
-        text,
-      ),
-    );
-  return line?.trim().slice(0, 500);
+export function machineTrouble(log: string): { of: 'disk' | 'memory'; line: string } | undefined {
+  for (const text of log.split('\n')) {
+    const line = text.trim().slice(0, 500);
+    if (NO_DISK.test(text)) return { of: 'disk', line };
+    if (NO_MEMORY.test(text)) return { of: 'memory', line };
+  }
+  return undefined;
 }
+
+const NO_DISK = /No space left on device|Disk quota exceeded|Read-only file system/;
+const NO_MEMORY = /virtual memory exhausted|out of memory allocating|Killed signal terminated program/;
 
 /** kbuild's lines for a step of the build: `  CC      kernel/fork.o`. */
 const STEP = /^ {2}(?:CC|AS|LD|AR|HOSTCC|HOSTLD)(?: \[M\])? +\S/;

@@ -28,8 +28,8 @@ export type BuildOutcome =
 
 /**
  * Builds the kernel in a configured tree.
- * @throws KbisectError when what failed is this machine and not the commit: `resource-exhausted` when disk, memory or
- *   time gave out, `cancelled`, `missing-tool`
+ * @throws KbisectError when what failed is this machine and not the commit: `resource-exhausted` when the disk is full,
+ *   `command-failed` when memory or time gave out, which a commit may be the cause of, `cancelled`, `missing-tool`
  */
 export async function buildKernel(request: BuildRequest): Promise<BuildOutcome> {
   const { bench, target, jobs, logPath, signal, onProgress } = request;
@@ -48,7 +48,7 @@ export async function buildKernel(request: BuildRequest): Promise<BuildOutcome> 
   try {
     const done = await run(command);
     if (done.timedOut)
-      throw new KbisectError('resource-exhausted', `the build took more than ${MAX_BUILD_MS / 3600_000} h`);
+      throw new KbisectError('command-failed', `the build took more than ${MAX_BUILD_MS / 3600_000} h`);
     if (done.signal)
       throw new KbisectError('command-failed', `make was killed by ${done.signal}; is memory short?`);
     if (done.status === 0) return { kind: 'built' };
@@ -58,7 +58,10 @@ export async function buildKernel(request: BuildRequest): Promise<BuildOutcome> 
   }
   const text = await readEnds(logPath);
   const trouble = machineTrouble(text);
-  if (trouble) throw new KbisectError('resource-exhausted', `the build failed for want of room: ${trouble}`);
+  if (trouble) {
+    const code = trouble.of === 'disk' ? 'resource-exhausted' : 'command-failed';
+    throw new KbisectError(code, `the build failed for want of ${trouble.of}: ${trouble.line}`);
+  }
   return { kind: 'failed', firstError: firstError(text), signature: failureSignature(text) };
 }
 

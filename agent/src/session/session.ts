@@ -1,5 +1,5 @@
 import type { Clock } from '@kbisect/shared/clock';
-import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import type { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import {
   type AgentMessage,
@@ -173,7 +173,7 @@ export class Session {
     if (busy >= this.identity.slots) {
       this.#result(lease, {
         $case: 'task',
-        value: { end: { $case: 'failed', value: { reason: 'no free slot' } } },
+        value: { end: { $case: 'failed', value: { reason: 'no free slot', unfit: true } } },
       });
       return;
     }
@@ -195,7 +195,7 @@ export class Session {
       end = await this.worker.work(task, this.#gitUrl, report, signal);
     } catch (error) {
       if (!signal.aborted) this.log.error({ err: error, ...lease }, 'a task failed');
-      end = { $case: 'failed', value: { reason: messageOf(error) } };
+      end = { $case: 'failed', value: { reason: messageOf(error), unfit: isUnfit(error) } };
     }
     this.#tasks.delete(lease.lease);
     this.log.info(
@@ -219,4 +219,11 @@ export class Session {
   #send(kind: NonNullable<AgentMessage['kind']>): void {
     this.#line?.write({ kind });
   }
+}
+
+/** Whether what was thrown would have stopped any other task as well. */
+function isUnfit(error: unknown): boolean {
+  if (error instanceof KbisectError)
+    return ['resource-exhausted', 'missing-tool', 'unavailable'].includes(error.code);
+  return ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'EMFILE', 'ENOMEM'].includes(systemCode(error) ?? '');
 }

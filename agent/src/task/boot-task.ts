@@ -25,12 +25,15 @@ export async function bootTask(
   const arch = archOf(test.arch);
   const accelerator = means.accelerators.get(test.arch);
   if (arch === undefined || accelerator === undefined)
-    return { $case: 'failed', value: { reason: `this agent cannot build and boot ${test.arch}` } };
+    return {
+      $case: 'failed',
+      value: { reason: `this agent cannot build and boot ${test.arch}`, unfit: false },
+    };
   const toolchain = chooseToolchain(parseToolchainRule(test.toolchain ?? ''), test.arch, means.toolchains);
   if (toolchain === undefined)
     return {
       $case: 'failed',
-      value: { reason: `this agent has no ${test.toolchain ?? 'gcc'} for ${test.arch}` },
+      value: { reason: `this agent has no ${test.toolchain ?? 'gcc'} for ${test.arch}`, unfit: false },
     };
   const { commit } = task;
   try {

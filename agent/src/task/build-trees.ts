@@ -9,6 +9,8 @@ import { Worktree } from '../source/worktree.js';
 const MAX_TREES = 2;
 /** Bytes of disk that have to be free before a tree is made beside another: a kernel's files and objects, twice. */
 const ROOM = 8 * 1024 ** 3;
+/** Bytes that a build may come to need; below them what is only kept for its warmth gives way. */
+const NEED = 4 * 1024 ** 3;
 /** A build that compiles more than this share of the objects leaves the other tree for what is near it. */
 const FAR = 0.3;
 
@@ -35,17 +37,25 @@ export class BuildTrees {
 
   /**
    * The tree for a build: the one with the least to compile; a spare one, while there is room, for what is far from all;
-   * and for a recipe that none has, the one that was used longest ago.
+   * and for a recipe that none has, the one that was used longest ago. When the disk is nearly full, the others are
+   * removed.
    */
   async choose(source: BuildSource): Promise<BuildTree> {
-    if (source.clean === true) return this.#use(await this.#emptiest());
+    const chosen = source.clean === true ? await this.#emptiest() : await this.#nearest(source);
+    this.used.splice(this.used.indexOf(chosen), 1);
+    for (const other of this.used)
+      if (other.warm !== undefined && (await this.#free()) < NEED) await other.remove();
+    this.used.push(chosen);
+    return chosen;
+  }
+
+  async #nearest(source: BuildSource): Promise<BuildTree> {
     const shares = new Map<BuildTree, number>();
     for (const tree of this.used) shares.set(tree, await tree.shareToCompile(source));
     const nearest = [...this.used].sort((one, other) => shares.get(one)! - shares.get(other)!)[0]!;
     const spare = this.used.find(({ warm }) => warm?.recipe !== source.recipe);
     const far = shares.get(nearest)! > FAR;
-    const chosen = far && spare && (await this.#hasRoom(spare)) ? spare : nearest;
-    return this.#use(chosen);
+    return far && spare && (await this.#hasRoom(spare)) ? spare : nearest;
   }
 
   /** The tree in which the least is lost when it is emptied. */
@@ -54,15 +64,14 @@ export class BuildTrees {
     return empty !== undefined && (await this.#hasRoom(empty)) ? empty : this.used[0]!;
   }
 
-  #use(tree: BuildTree): BuildTree {
-    this.used.splice(this.used.indexOf(tree), 1);
-    this.used.push(tree);
-    return tree;
-  }
-
   async #hasRoom(tree: BuildTree): Promise<boolean> {
     if (tree.warm !== undefined || this.warm.length === 0) return true;
+    return (await this.#free()) > ROOM;
+  }
+
+  /** Bytes. */
+  async #free(): Promise<number> {
     const { bavail, bsize } = await statfs(this.directory);
-    return bavail * bsize > ROOM;
+    return bavail * bsize;
   }
 }

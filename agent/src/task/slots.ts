@@ -49,7 +49,10 @@ export class Slots implements Worker {
       case 'run':
         return runTask(task, test.value, slot, gitUrl, report, signal);
       case undefined:
-        return { $case: 'failed', value: { reason: 'a task of a kind that this agent does not know' } };
+        return {
+          $case: 'failed',
+          value: { reason: 'a task of a kind that this agent does not know', unfit: true },
+        };
     }
   }
 

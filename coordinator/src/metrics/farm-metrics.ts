@@ -71,8 +71,8 @@ export class FarmMetrics {
       'Whether an agent rests, as its tasks failed.',
       ['agent'],
       (gauge) => {
-        for (const { name, restUntil } of farm.agents.values())
-          gauge.set({ agent: name }, restUntil > parts.now() ? 1 : 0);
+        for (const { name, restUntil, failing } of farm.agents.values())
+          gauge.set({ agent: name }, failing !== undefined || restUntil > parts.now() ? 1 : 0);
       },
     );
     this.#gauge('kbisect_cache_bytes', 'What the cache keeps, and its limit.', ['what'], (gauge) => {

@@ -211,8 +211,8 @@ function agentView({ farm }: Dispatcher, name: string): ProtoAgent {
   const work = [...farm.leases.live.values()]
     .filter((lease) => lease.agent === agent.name)
     .map(({ job, commit, phase, fraction }) => ({ job, commit, phase, fraction }));
-  const { labels, capabilities, slots, connected, draining } = agent;
-  return { name, labels: { ...labels }, capabilities, slots, connected, draining, work };
+  const { labels, capabilities, slots, connected, draining, failing = '' } = agent;
+  return { name, labels: { ...labels }, capabilities, slots, connected, draining, work, failing };
 }
 
 function consoleOf({ fact }: JobEvent, commit: CommitId): GetConsoleResponse_Console | undefined {

@@ -4,6 +4,9 @@ import type { Job } from './job.js';
 import { chooseToolchain, parseToolchainRule } from '@kbisect/shared/toolchain-rule';
 import type { Timing } from './timing.js';
 
+/** An agent that failed so many tasks in a row is taken to be what is wrong. */
+const FAILING = 3;
+
 /** A machine of the farm, as it described itself. */
 export class Agent {
   readonly name: AgentName;
@@ -20,6 +23,7 @@ export class Agent {
   /** Its worktrees with objects, as it last said. */
   trees: readonly WarmTree[];
   #failures = 0;
+  #lastFailure = '';
 
   constructor(hello: Hello) {
     this.name = agentName(hello.name);
@@ -60,13 +64,24 @@ export class Agent {
     return this.isPresent && now >= this.restUntil;
   }
 
+  /** Why it cannot be relied on, as its last tasks have all failed; until one does not, it is given one at a time. */
+  get failing(): string | undefined {
+    return this.#failures >= FAILING ? this.#lastFailure : undefined;
+  }
+
+  /** How many tasks it may have at a time. */
+  get places(): number {
+    return this.failing === undefined ? this.slots : 1;
+  }
+
   succeeded(): void {
     this.#failures = 0;
   }
 
-  /** A task failed for a reason of the machine's own: it rests, longer each time. */
-  failed(now: number, timing: Timing): void {
+  /** It has failed to do a task: it rests, longer each time. */
+  failed(reason: string, now: number, timing: Timing): void {
     this.restUntil = now + Math.min(timing.maxRestMs, 1000 * 2 ** this.#failures);
     this.#failures += 1;
+    this.#lastFailure = reason;
   }
 }

@@ -3,8 +3,10 @@ import { commitId, type AgentName, type CommitId } from '@kbisect/shared/ids';
 import type { FactOf } from './facts.js';
 import type { JobLease } from './job-leases.js';
 
-/** A commit that so many agents failed to test is given up. */
+/** What so many agents failed to test is given up. */
 export const MAX_FAILURES = 3;
+/** And after so many, whatever else failed meanwhile. */
+const MAX_RETRIES = 10;
 
 /** All that is known of one commit. */
 export interface CommitEvidence {
@@ -26,6 +28,8 @@ export class Evidence {
   readonly #known = new Map<CommitId, CommitEvidence>();
   /** Commits with evidence that no verdict has taken in. */
   readonly unjudged = new Set<CommitId>();
+  /** The commits that agents failed to test, as it happened. */
+  readonly #failed: CommitId[] = [];
   /** The commits that gave each image. */
   readonly #imaged = new Map<string, CommitId[]>();
   builds = 0;
@@ -98,6 +102,7 @@ export class Evidence {
     const known = this.of(commit);
     known.failedOn.push(agent);
     known.lastFailure = reason;
+    this.#failed.push(commit);
     this.unjudged.add(commit);
   }
 
@@ -123,10 +128,15 @@ export class Evidence {
     return Math.max(1, this.runs - this.of(commit).outcomes.length);
   }
 
-  /** Why no more agents try it, when so many have failed to. */
+  /**
+   * Why no more agents try it, when so many have failed to. Where they fail with other commits as well, as in a lab whose
+   * power comes and goes, it takes so many more.
+   */
   givenUp(commit: CommitId): string | undefined {
     const { failedOn, lastFailure } = this.of(commit);
     if (failedOn.length < MAX_FAILURES) return undefined;
+    const others = this.#failed.slice(this.#failed.indexOf(commit)).length - failedOn.length;
+    if (failedOn.length < Math.min(MAX_FAILURES + others, MAX_RETRIES)) return undefined;
     return `no agent could test it, the last (${failedOn.at(-1) ?? ''}) said: ${lastFailure ?? ''}`;
   }
 }

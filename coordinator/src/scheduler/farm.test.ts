@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BootTest, JobState, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { BootTest, JobState, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
-import { agentName, type CommitId } from '@kbisect/shared/ids';
+import { agentName, commitId, type CommitId } from '@kbisect/shared/ids';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec, type Answer } from './rig.js';
 
 /** Old before the culprit, new from it on. */
@@ -290,9 +290,47 @@ describe('agents', () => {
     expect(offers).toHaveLength(1);
   });
 
+  it('that are unfit for work rest, are reported, and cost no commit', () => {
+    const rig = rigWith(100, 2);
+    const full: Answer = { $case: 'failed', value: { reason: 'the disk is full', unfit: true } };
+    for (let n = 0; n < 600; n++) {
+      rig.run(() => full);
+      rig.wait(1);
+    }
+    expect(rig.job('job').over).toBe(false);
+    expect(rig.effects.filter(({ kind }) => kind === 'offer').length).toBeLessThan(50);
+    expect([...rig.farm.agents.values()].map(({ failing }) => failing)).toEqual([
+      'the disk is full',
+      'the disk is full',
+    ]);
+    for (let n = 0; n < 600 && !rig.job('job').over; n++) {
+      rig.run(brokenFrom(9));
+      rig.wait(1);
+    }
+    expect(rig.job('job').culprit).toBe(commit(9));
+    expect([...rig.job('job').verdicts.values()]).not.toContain(Verdict.VERDICT_SKIP);
+    expect([...rig.farm.agents.values()].map(({ failing }) => failing)).toEqual([undefined, undefined]);
+  });
+
+  it('that are started anew again and again, whatever they do, cost no commit', () => {
+    const rig = rigWith(100, 2);
+    for (let n = 2; n < 100; n++) {
+      for (const name of ['agent0', 'agent1']) {
+        // Every fifth life of an agent is long enough for a test.
+        const task = n % 5 === 0 ? rig.held[0]?.task : undefined;
+        if (task !== undefined) rig.answer(0, brokenFrom(9)(commitId(task.commit)));
+        rig.held.splice(0, rig.held.length, ...rig.held.filter(({ agent }) => agent !== name));
+        rig.send({ kind: 'gone', agent: agentName(name), incarnation: String(n - 1) });
+        rig.hello(name, { incarnation: String(n) });
+      }
+    }
+    expect(rig.job('job').culprit).toBe(commit(9));
+    expect([...rig.job('job').verdicts.values()]).not.toContain(Verdict.VERDICT_SKIP);
+  });
+
   it('whose tasks fail rest for a while, and a commit that no one can test is skipped with its reason', () => {
     const rig = rigWith(3, 1);
-    const broken: Answer = { $case: 'failed', value: { reason: 'the disk is full' } };
+    const broken: Answer = { $case: 'failed', value: { reason: 'the disk is full', unfit: false } };
     for (let n = 0; n < 200 && !rig.job('job').over; n++) {
       rig.run((tested) => (tested === commit(2) ? broken : brokenFrom(2)(tested)));
       rig.wait(1);

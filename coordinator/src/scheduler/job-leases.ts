@@ -88,7 +88,7 @@ export class JobLeases {
     return this.#outdone.has(id);
   }
 
-  /** Gives the lease if its agent has failed to do the task. */
+  /** Gives the lease if its agent has failed to do the task, and it may be the task's fault. */
   ended({ value }: FactOf<'leaseEnded'>, at: Date): JobLease | undefined {
     const id = leaseId(value.lease);
     const lease = this.#leases.get(id);
@@ -103,6 +103,7 @@ export class JobLeases {
         if (lease.doubles) this.#outdone.add(lease.doubles);
         this.longestMs = Math.max(this.longestMs, at.getTime() - lease.grantedAt.getTime());
         return undefined;
+      case LeaseEnd.LEASE_END_UNFIT:
       case LeaseEnd.LEASE_END_WITHDRAWN:
       case LeaseEnd.LEASE_END_UNSPECIFIED:
         return undefined;

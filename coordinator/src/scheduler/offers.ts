@@ -72,7 +72,7 @@ export class Offers {
 
   #freeSlots(now: number): Map<Agent, number> {
     const free = new Map<Agent, number>();
-    for (const agent of this.agents.values()) if (agent.accepts(now)) free.set(agent, agent.slots);
+    for (const agent of this.agents.values()) if (agent.accepts(now)) free.set(agent, agent.places);
     for (const lease of this.leases.live.values()) {
       const agent = this.agents.get(lease.agent);
       const slots = agent && free.get(agent);

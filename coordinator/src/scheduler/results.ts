@@ -47,9 +47,14 @@ export class Results {
         return this.#refused(known, result.end.value.reason, now);
       case 'failed':
       case undefined: {
-        this.agents.get(agent)?.failed(now, this.timing);
-        const reason = result.end?.value.reason ?? 'no reason given';
-        this.leases.release(lease, LeaseEnd.LEASE_END_RETURNED, reason, now);
+        const { reason = 'no reason given', unfit = false } = result.end?.value ?? {};
+        this.agents.get(agent)?.failed(reason, now, this.timing);
+        this.leases.release(
+          lease,
+          unfit ? LeaseEnd.LEASE_END_UNFIT : LeaseEnd.LEASE_END_RETURNED,
+          reason,
+          now,
+        );
         return undefined;
       }
     }
