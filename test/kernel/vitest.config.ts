@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ['**/*.test.ts'],
-    testTimeout: 75 * 60_000,
+    testTimeout: 50 * 60_000,
     hookTimeout: 15 * 60_000,
     // The tests tell one story: each goes on where the one before ended.
     bail: 1,

@@ -223,7 +223,12 @@ export class Invariants {
     }
   }
 
-  #judged(id: JobId, { plan, verdicts, skipped, failures }: JobRecord, commit: string, verdict: Verdict): void {
+  #judged(
+    id: JobId,
+    { plan, verdicts, skipped, failures }: JobRecord,
+    commit: string,
+    verdict: Verdict,
+  ): void {
     if (verdicts.has(commit) && !skipped.has(commit) && reliable(plan))
       throw new Violation(`${id}: ${commit} is judged twice`);
     verdicts.add(commit);

@@ -100,7 +100,8 @@ export class Machine {
       );
     }
     if (chance.happens(faults.taskFails)) {
-      if (chance.happens(0.5)) throw new KbisectError('resource-exhausted', 'the disk of this machine is full');
+      if (chance.happens(0.5))
+        throw new KbisectError('resource-exhausted', 'the disk of this machine is full');
       throw new Error('a tool of this machine was killed');
     }
     const cached = world.images.has(commit) && task.clean !== true;
