@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import {
   address,
   bytes,
@@ -262,6 +262,26 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
 
   command('cancel <id>', 'Stop a job.', 'cancel 3f9a0c1b22').action(async (id: string) => {
     await (await import('./cancel.js')).cancel(farm(), id);
+    done();
+  });
+
+  command(
+    'mark <id> <commit>',
+    'Give the verdict on a commit by hand; it stands, whatever tests show.',
+    'mark 3f9a0c1b22 8f2ac91b2c3d skip',
+  )
+    .addArgument(new Argument('<verdict>', 'what the commit is').choices(['old', 'new', 'skip']))
+    .action(async (id: string, commit: string, verdict: 'old' | 'new' | 'skip') => {
+      await (await import('./by-hand.js')).mark(farm(), id, commit, verdict);
+      done();
+    });
+
+  command(
+    'rerun <id> <commit>',
+    'Try a commit again; what is known of it stays, a mark is lifted.',
+    'rerun 3f9a0c1b22 8f2ac91b2c3d',
+  ).action(async (id: string, commit: string) => {
+    await (await import('./by-hand.js')).rerun(farm(), id, commit);
     done();
   });
 

@@ -71,6 +71,12 @@ export function eventLine(
       const why = reason === '' ? '' : ` (${printable(reason)})`;
       return lasting(`${shortId(commit)} ${paintVerdict(modeOf(before), verdict, paint)}${what}${why}`);
     }
+    case 'marked': // the verdict that follows says so
+      return undefined;
+    case 'rerun': {
+      const { commit, by } = fact.value;
+      return lasting(`${shortId(commit)} is tried again, as ${printable(by)} wishes`);
+    }
     case 'collapsed': {
       const { classes, commits } = fact.value;
       return lasting(

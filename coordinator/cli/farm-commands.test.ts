@@ -94,6 +94,37 @@ describe('a job that is left to the farm', () => {
   });
 });
 
+describe('a commit of a job', () => {
+  it('is marked and tried again by hand, by whom is told', async () => {
+    const id = await submit();
+    const six = await commitOf(repo, 'v6');
+    const marked = await kbisect(['mark', id, six.slice(0, 12), 'old'], env);
+    expect(marked).toMatchObject({ stdout: `${six.slice(0, 12)} is marked old\n`, status: 0 });
+    const again = await kbisect(['rerun', id, six], env);
+    expect(again.stdout).toBe(`${six.slice(0, 12)} is tried again\n`);
+    const watcher = new Running(['watch', id], env);
+    await watcher.shows(new RegExp(`${six.slice(0, 12)} is tried again, as \\S+@\\S+ wishes`));
+    await watcher.stop('SIGINT');
+  });
+
+  it('is not marked against the other marks, outside of the range, or in other words', async () => {
+    const id = await submit();
+    const [six, nine] = [await commitOf(repo, 'v6'), await commitOf(repo, 'v9')];
+    await kbisect(['mark', id, nine, 'old'], env);
+    const against = await kbisect(['mark', id, six, 'new'], env);
+    expect(against.stderr).toBe(
+      `kbisect: ${six.slice(0, 12)} cannot be new as ${nine.slice(0, 12)} is marked old: ` +
+        'no commit could be the culprit; mark that one first\n',
+    );
+    expect(against.status).toBe(1);
+    const outside = await kbisect(['mark', id, 'f'.repeat(40), 'new'], env);
+    expect(outside.stderr).toContain('no commit of the range or its ends begins with');
+    const unknown = await kbisect(['mark', id, six, 'good'], env);
+    expect(unknown.stderr).toContain('Allowed choices are old, new, skip');
+    expect(unknown.status).toBe(2);
+  });
+});
+
 describe('a repository at a URL', () => {
   it('is fetched by the coordinator, which resolves the revisions in it', async () => {
     const [, , http = ''] = listens.exec(coordinator.stdout) ?? [];

@@ -142,6 +142,10 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
       return fact.value.cached
         ? { ...progress, cacheHits: progress.cacheHits + 1 }
         : { ...progress, builds: progress.builds + 1 };
+    case 'marked':
+      // What had been found has to follow anew.
+      return { ...progress, certifying: false };
+    case 'rerun':
     case 'collapsed':
     case 'refuted':
     case 'mended':

@@ -16,6 +16,10 @@ export function describeDurable({ fact }: JobEvent): string {
       return `tried ${short(fact.value.commit)} under ${fact.value.lease}: ${fact.value.outcome?.kind?.$case ?? '?'}`;
     case 'judged':
       return `judged ${short(fact.value.commit)}: ${word(Verdict, fact.value.verdict)} (${fact.value.reason})`;
+    case 'marked':
+      return `marked ${short(fact.value.commit)}: ${word(Verdict, fact.value.verdict)}`;
+    case 'rerun':
+      return `rerun ${short(fact.value.commit)}`;
     case 'ended':
       return `ENDED ${word(JobState, fact.value.state)} ${short(fact.value.culprit)} ${fact.value.reason}`;
     case 'checked':

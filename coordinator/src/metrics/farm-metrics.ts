@@ -123,6 +123,8 @@ export class FarmMetrics {
       case 'collapsed':
       case 'refuted':
       case 'judged':
+      case 'marked':
+      case 'rerun':
       case 'mended':
       case 'checking':
       case 'checked':

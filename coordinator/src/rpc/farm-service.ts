@@ -12,6 +12,7 @@ import {
 import type { BlobRef, JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
+import { mark, rerun } from '../by-hand.js';
 import type { Dispatcher } from '../dispatcher.js';
 import type { Journal } from '../journal/journal.js';
 import { bisectLogOf } from '../report/bisect-log-of.js';
@@ -105,6 +106,10 @@ export function farmService(parts: FarmParts): FarmServer {
       await dispatcher.post({ kind: 'cancel', job: job.id });
       return summaryOf(job, subject);
     }),
+
+    mark: unary(log, async (request) => ({ commit: await mark(dispatcher, find(request.job), request) })),
+
+    rerun: unary(log, async (request) => ({ commit: await rerun(dispatcher, find(request.job), request) })),
 
     getLog: unary(log, async (request) => ({ log: await bisectLogOf(find(request.job), subject) })),
 

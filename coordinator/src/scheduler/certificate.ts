@@ -20,6 +20,8 @@ interface Round {
   readonly culprit: CommitId;
   readonly checks: number[];
   failed: boolean;
+  /** It did not come to its end. */
+  left: boolean;
 }
 
 /** What has to be made or read for checks. */
@@ -102,10 +104,16 @@ export class Certificate {
   checking({ value }: FactOf<'checking'>): void {
     const culprit = commitId(value.culprit);
     const last = this.#rounds.at(-1);
-    const goesOn = last?.culprit === culprit && !last.failed;
-    const round: Round = goesOn ? last : { culprit, checks: [], failed: false };
+    const goesOn = last?.culprit === culprit && isOpen(last);
+    const round: Round = goesOn ? last : { culprit, checks: [], failed: false, left: false };
     for (const check of value.checks) round.checks.push(this.#add(check));
     if (!goesOn) this.#rounds.push(round);
+  }
+
+  /** Something else than a check has changed what the search knows: what it comes to next is checked from the start. */
+  leave(): void {
+    const round = this.#rounds.at(-1);
+    if (round) round.left = true;
   }
 
   /** Takes in what a check has come to; says whether the certificate has failed by it. */
@@ -127,7 +135,7 @@ export class Certificate {
   next(culprit: CommitId | undefined, reader: Reader): Fact | 'wait' | undefined {
     if (this.spec.certify === false) return undefined;
     const round = this.#rounds.at(-1);
-    if (round === undefined || round.failed) return culprit && this.#begin(culprit);
+    if (round === undefined || !isOpen(round)) return culprit && this.#begin(culprit);
     if (round.culprit !== culprit) return this.#overtaken(round);
     for (const index of round.checks) {
       const state = this.#states[index]!;
@@ -187,7 +195,7 @@ export class Certificate {
   /** What is to be tried now: what is picked elsewhere only when the culprit is certified. */
   wanted(): CheckOrder[] {
     const round = this.#rounds.at(-1);
-    if (round === undefined || round.failed) return [];
+    if (round === undefined || !isOpen(round)) return [];
     const open = this.#open(round);
     const own = open.filter((index) => certifies(this.#states[index]!.check.kind));
     return (own.length > 0 ? own : [...this.#openPairs(round), ...open]).flatMap((index) => {
@@ -251,4 +259,8 @@ export class Certificate {
     const result = CheckResult.CHECK_RESULT_FAIL;
     return { $case: 'checked', value: { check, result, detail, verdict: Verdict.VERDICT_UNSPECIFIED } };
   }
+}
+
+function isOpen({ failed, left }: Round): boolean {
+  return !failed && !left;
 }

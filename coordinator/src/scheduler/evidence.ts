@@ -11,6 +11,8 @@ const MAX_RETRIES = 10;
 /** All that is known of one commit. */
 export interface CommitEvidence {
   readonly outcomes: Outcome[];
+  /** How many of the outcomes came before it was to be tried again. */
+  before?: number;
   /** SHA-256 of its image, once it is built. */
   image?: string;
   /** What its longest trial took, in seconds. */
@@ -82,6 +84,27 @@ export class Evidence {
     this.unjudged.add(commit);
   }
 
+  /** The commit is to have one more set of trials. */
+  rerun(commit: CommitId): void {
+    const known = this.of(commit);
+    known.before = known.outcomes.length;
+    delete known.buildFailure;
+    known.failedOn.length = 0;
+  }
+
+  /** Commits that are to be tried again and have not been yet. */
+  get reruns(): CommitId[] {
+    return [...this.#known].flatMap(([commit, { before }]) =>
+      before === undefined || this.isTested(commit) || this.givenUp(commit) !== undefined ? [] : [commit],
+    );
+  }
+
+  /** Outcomes that tell of a commit: since it was to be tried again. */
+  latest(commit: CommitId): Outcome[] {
+    const { outcomes, before = 0 } = this.of(commit);
+    return outcomes.slice(before);
+  }
+
   /** Forgets that a commit does not build: it is to be built again, in another way. */
   rebuild(commit: CommitId): void {
     delete this.of(commit).buildFailure;
@@ -119,13 +142,12 @@ export class Evidence {
 
   /** Whether all is known of a commit that its trials can tell. */
   isTested(commit: CommitId): boolean {
-    const { outcomes, buildFailure } = this.of(commit);
-    return buildFailure !== undefined || outcomes.length >= this.runs;
+    return this.of(commit).buildFailure !== undefined || this.latest(commit).length >= this.runs;
   }
 
   /** Trials that a commit still needs. */
   trialsLeft(commit: CommitId): number {
-    return Math.max(1, this.runs - this.of(commit).outcomes.length);
+    return Math.max(1, this.runs - this.latest(commit).length);
   }
 
   /**

@@ -124,6 +124,20 @@ export class Farm {
       case 'cancel':
         this.#end(this.#job(input.job), JobState.JOB_STATE_CANCELLED, 'cancelled by its owner', now);
         return;
+      case 'mark': {
+        const { commit, verdict, by } = input;
+        const job = this.#job(input.job);
+        job.checkMark(commit, verdict);
+        this.#recorder.record(job, { $case: 'marked', value: { commit, verdict, by } }, now);
+        return;
+      }
+      case 'rerun': {
+        const { commit, by } = input;
+        const job = this.#job(input.job);
+        job.checkRerun(commit);
+        this.#recorder.record(job, { $case: 'rerun', value: { commit, by } }, now);
+        return;
+      }
       case 'hello':
         this.#hello(input.hello, now);
         return;

@@ -8,6 +8,7 @@ import { ended, inferred, judged, type Fact, type FactOf } from './facts.js';
 import { impliedVerdicts } from './implied.js';
 import { READINGS, type Standing } from './job-search.js';
 import { judgement } from './judgement.js';
+import type { Marks } from './marks.js';
 import { CONFIDENCE, describeTally, tally, trialLimit } from './noise.js';
 
 /** What follows from evidence and search once the ends are proved: verdicts, and how the job ends. */
@@ -16,6 +17,7 @@ export class Findings {
     private readonly ends: Ends,
     private readonly evidence: Evidence,
     private readonly verdicts: ReadonlyMap<CommitId, Verdict>,
+    private readonly marks: Marks,
   ) {}
 
   /** The next verdict. */
@@ -23,6 +25,12 @@ export class Findings {
     for (const commit of this.evidence.unjudged) {
       // A parent of the culprit that lies behind the old ends is tried, and needs no verdict.
       if (standing.graph.indexOf(commit) === undefined && !this.ends.isEnd(commit)) continue;
+      const mark = this.marks.of(commit);
+      if (mark !== undefined) {
+        if (mark.verdict !== this.verdicts.get(commit))
+          return judged(commit, mark.verdict, `marked by ${mark.by}`);
+        continue;
+      }
       const fact = standing.noisy ? this.#likelyVerdict(commit, standing) : this.#verdict(commit);
       if (fact) return fact;
     }

@@ -1,5 +1,5 @@
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import type { Check, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { Check, JobSpec, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import type {
   BuildResult,
   Hello,
@@ -31,6 +31,8 @@ export type Input =
   | { kind: 'sides'; job: JobId; culprit: CommitId; sides: Sides }
   | { kind: 'range-unreadable'; job: JobId; reason: string }
   | { kind: 'cancel'; job: JobId }
+  | { kind: 'mark'; job: JobId; commit: CommitId; verdict: Verdict; by: string }
+  | { kind: 'rerun'; job: JobId; commit: CommitId; by: string }
   | { kind: 'hello'; hello: Hello }
   | { kind: 'gone'; agent: AgentName; incarnation: string }
   | { kind: 'drain'; agent: AgentName }

@@ -8,6 +8,7 @@ import type { Ends } from './ends.js';
 import type { Evidence } from './evidence.js';
 import type { FactOf } from './facts.js';
 import { CONFIDENCE, noiseOf, readingOf } from './noise.js';
+import type { Marks } from './marks.js';
 import type { Range } from './range.js';
 
 /** A search, its range, and whether the trials that it is told of may err. */
@@ -37,6 +38,7 @@ export class JobSearch {
     private readonly ends: Ends,
     private readonly evidence: Evidence,
     private readonly prediction: Prediction | undefined,
+    private readonly marks: Marks,
   ) {}
 
   /** The search; none before the range is read. */
@@ -75,12 +77,9 @@ export class JobSearch {
     this.#doubt();
   }
 
-  /** Takes back, when the search is next made anew, that a commit cannot be tested. */
-  forgetSkip(commit: CommitId): void {
-    this.#heard = this.#heard.filter(
-      ({ $case, value }) =>
-        $case !== 'judged' || value.commit !== commit || value.verdict !== Verdict.VERDICT_SKIP,
-    );
+  /** Takes back, when the search is next made anew, what a commit was judged to be. */
+  forgetVerdict(commit: CommitId): void {
+    this.#heard = this.#heard.filter(({ $case, value }) => $case !== 'judged' || value.commit !== commit);
   }
 
   /** Makes the search anew: the prediction of classes, or what else it is made of, has changed. */
@@ -92,6 +91,10 @@ export class JobSearch {
     const prior = suspects.length > 0 ? { prior: suspectPrior(graph, suspects) } : {};
     const noise = this.noisy && proof ? { noise: { ...noiseOf(proof), confidence: CONFIDENCE } } : {};
     const search = new Search(graph, { seed: 1, ...prior, ...noise });
+    for (const [commit, verdict] of this.marks.verdicts) {
+      const index = graph.indexOf(commit);
+      if (index !== undefined) search.settle(index, READINGS[verdict]);
+    }
     this.#classes = new Map();
     this.#spoken = new Set();
     for (const group of this.prediction?.groups() ?? []) {

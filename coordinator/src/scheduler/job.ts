@@ -6,6 +6,7 @@ import {
   type JobEvent,
   type JobSpec,
 } from '@kbisect/shared/gen/kbisect/v1/job';
+import { KbisectError } from '@kbisect/shared/errors';
 import { commitId, leaseId, shortId, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
 import { Audit } from '../classes/audit.js';
 import type { BuildForecast, Prediction } from '../classes/prediction.js';
@@ -21,8 +22,10 @@ import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
 import { isOver } from './job-state.js';
 import { JobSearch, type Standing } from './job-search.js';
+import { Marks } from './marks.js';
 import type { Question } from './output.js';
 import type { Proof } from './oracle.js';
+import { readingOf } from './noise.js';
 import { outsideOf, type Range } from './range.js';
 
 /**
@@ -54,6 +57,7 @@ export class Job {
   readonly #ends: Ends;
   readonly #audit: Audit | undefined;
   readonly #fixups = new Fixups();
+  readonly #marks = new Marks();
   readonly #search: JobSearch;
   /** The console of the new end's crash, until it is asked what it names. */
   #crash: BlobRef | undefined;
@@ -75,8 +79,8 @@ export class Job {
     this.submittedAt = this.lastAt = at;
     this.evidence = new Evidence(Math.max(1, spec.runs));
     this.#ends = new Ends(spec, this.evidence, this.verdicts);
-    this.#search = new JobSearch(this.#ends, this.evidence, prediction);
-    this.#findings = new Findings(this.#ends, this.evidence, this.verdicts);
+    this.#search = new JobSearch(this.#ends, this.evidence, prediction, this.#marks);
+    this.#findings = new Findings(this.#ends, this.evidence, this.verdicts, this.#marks);
     this.certificate = new Certificate(spec, () =>
       trialsOfChecks(this.#ends, this.evidence, this.#search.noisy),
     );
@@ -153,6 +157,56 @@ export class Job {
     this.#search.suspect(suspects);
   }
 
+  /**
+   * Commits of the range and its ends whose id begins so.
+   * @throws KbisectError `failed-precondition` before the range is read and when the job is over
+   */
+  named(prefix: string): CommitId[] {
+    const { graph } = this.#openRange();
+    const ids = Array.from({ length: graph.size }, (_, index) => graph.id(index));
+    const ends = [this.#ends.new, ...this.#ends.olds, ...this.#ends.mergeBases];
+    return [...new Set([...ends, ...ids])].filter((commit) => commit.startsWith(prefix));
+  }
+
+  /**
+   * Whether a commit can be marked so.
+   * @throws KbisectError `failed-precondition`, with what to do, when it cannot
+   */
+  checkMark(commit: CommitId, verdict: Verdict): void {
+    const { graph } = this.#openRange();
+    const refuse = (reason: string) => new KbisectError('failed-precondition', reason);
+    if (this.#ends.isEnd(commit)) {
+      throw refuse(`${shortId(commit)} is an end of job ${this.id}: ends are proved, not marked`);
+    }
+    if (graph.indexOf(commit) === undefined) {
+      throw refuse(`${shortId(commit)} is not in the range of job ${this.id}`);
+    }
+    const verdicts = this.#search.noisy ? [] : this.verdicts;
+    const reason = this.#marks.contradiction(graph, commit, verdict, verdicts);
+    if (reason !== undefined) throw refuse(reason);
+  }
+
+  /**
+   * Whether a commit can be tried again.
+   * @throws KbisectError `failed-precondition`, with what to do, when it cannot
+   */
+  checkRerun(commit: CommitId): void {
+    const { graph } = this.#openRange();
+    const refuse = (reason: string) => new KbisectError('failed-precondition', reason);
+    if (graph.indexOf(commit) === undefined && !this.#ends.isEnd(commit)) {
+      throw refuse(`${shortId(commit)} is not in the range of job ${this.id}`);
+    }
+    const busy = this.leases.live.find((lease) => lease.commit === commit && lease.check === undefined);
+    if (busy) throw refuse(`${busy.agent} tests ${shortId(commit)} just now; rerun it when that is done`);
+  }
+
+  #openRange(): Range {
+    const { range } = this.#search;
+    if (this.over) throw new KbisectError('failed-precondition', `job ${this.id} is over; submit it again`);
+    if (range !== undefined) return range;
+    throw new KbisectError('failed-precondition', `the range of job ${this.id} is being read; try again`);
+  }
+
   get attached(): boolean {
     return this.#search.range !== undefined;
   }
@@ -217,9 +271,25 @@ export class Job {
         if (this.#checkTried(fact)) return;
         this.evidence.tried(fact, this.leases.get(leaseId(fact.value.lease))?.agent);
         this.#search.hear(fact);
+        if (this.#contradictsItself(commitId(fact.value.commit))) this.#search.distrust();
         if (fact.value.commit === this.#ends.new && fact.value.outcome?.kind?.$case === 'crash')
           this.#crash ??= fact.value.console;
         return;
+      case 'marked': {
+        this.#marks.marked(fact);
+        this.evidence.unjudged.add(commitId(fact.value.commit));
+        this.#searchAgain();
+        return;
+      }
+      case 'rerun': {
+        const commit = commitId(fact.value.commit);
+        const marked = this.#marks.lift(commit);
+        if (marked || this.verdicts.get(commit) === Verdict.VERDICT_SKIP) this.#rebuild(commit);
+        this.evidence.rerun(commit);
+        if (marked) this.#searchAgain();
+        else this.#search.renew();
+        return;
+      }
       case 'judged': {
         const commit = commitId(fact.value.commit);
         this.verdicts.delete(commit); // one that is given again counts from now
@@ -259,6 +329,7 @@ export class Job {
       return judged;
     }
     const { kind } = standing.search.conclusion();
+    if (this.evidence.reruns.length > 0) return undefined;
     if (kind !== 'searching' && this.#audits().length > 0) return undefined;
     const mending = kind === 'found' ? undefined : this.#mending();
     if (mending !== undefined) return 'probe' in mending ? undefined : mending;
@@ -282,6 +353,24 @@ export class Job {
   wanted(slots: number, trees: readonly CommitId[] = []): Wanted[] {
     const { standing } = this.#search;
     if (this.over || standing === undefined || this.state === JobState.JOB_STATE_PREPARING) return [];
+    const reruns = this.#rerunsWanted(standing);
+    const others = this.#wantedToKnow(standing, slots - reruns.length, trees);
+    return [...reruns, ...others.filter(({ commit, check }) => check || !isAmong(reruns, commit))].slice(
+      0,
+      slots,
+    );
+  }
+
+  /** Commits that a person wants to be tried again. */
+  #rerunsWanted({ graph }: Standing): Wanted[] {
+    const leased = new Set(this.leases.live.map((lease) => lease.commit));
+    return this.evidence.reruns
+      .filter((commit) => !leased.has(commit))
+      .map((commit) => ({ commit, audit: false, fixups: this.#fixups.of(commit, graph) }));
+  }
+
+  #wantedToKnow(standing: Standing, slots: number, trees: readonly CommitId[]): Wanted[] {
+    if (slots <= 0) return [];
     if (this.state === JobState.JOB_STATE_CERTIFYING) return this.#checksWanted(standing).slice(0, slots);
     const leased = new Set(this.leases.live.map((lease) => lease.commit));
     const unproved = this.#ends.unproved();
@@ -324,7 +413,8 @@ export class Job {
   trialsFor(commit: CommitId, check?: CheckOrder): number {
     if (check !== undefined) return check.trials;
     const proving = this.#ends.unproved().length > 0;
-    return this.#search.noisy && !proving ? 1 : this.evidence.trialsLeft(commit);
+    const whole = proving || !this.#search.noisy || this.evidence.reruns.includes(commit);
+    return whole ? this.evidence.trialsLeft(commit) : 1;
   }
 
   /**
@@ -349,11 +439,17 @@ export class Job {
       ({ id, check, toldAll }) =>
         check !== undefined && !toldAll && (!this.certificate.isOpen(check) || this.leases.isOutdone(id)),
     );
-    const telling = live.filter((lease) => !lease.audit && !lease.toldAll && lease.check === undefined);
+    const reruns = new Set(this.evidence.reruns);
+    const telling = live.filter(
+      ({ commit, audit, toldAll, check }) => !audit && !toldAll && check === undefined && !reruns.has(commit),
+    );
     const { standing } = this.#search;
     const isKnown = ({ commit }: JobLease) => this.verdicts.has(commit) || this.evidence.isTested(commit);
     const judged = telling.filter(
-      (lease) => this.leases.isOutdone(lease.id) || (!standing?.noisy && isKnown(lease)),
+      (lease) =>
+        this.leases.isOutdone(lease.id) ||
+        this.#marks.of(lease.commit) !== undefined ||
+        (!standing?.noisy && isKnown(lease)),
     );
     if (standing === undefined || this.#ends.unproved().length > 0) return [...judged, ...checks];
     const { graph, search } = standing;
@@ -442,11 +538,29 @@ export class Job {
       this.prediction?.builds.built(commit, { image, record, recipe, predicted: equalTo !== '' });
   }
 
-  /** Takes back that a commit cannot be tested. */
+  /** Takes back what a commit was judged to be. */
   #rebuild(commit: CommitId): void {
     this.evidence.rebuild(commit);
     this.verdicts.delete(commit);
-    this.#search.forgetSkip(commit);
+    this.#search.forgetVerdict(commit);
+  }
+
+  /** A person has changed what the search knows: what it had come to has to follow anew. */
+  #searchAgain(): void {
+    if (this.state === JobState.JOB_STATE_CERTIFYING) {
+      this.state = JobState.JOB_STATE_SEARCHING;
+      this.certificate.leave();
+    }
+    this.#search.renew();
+  }
+
+  /** Whether trials of a commit that was tried again speak for both ends. */
+  #contradictsItself(commit: CommitId): boolean {
+    const { outcomes, before } = this.evidence.of(commit);
+    const { proof, wanted } = this.#ends;
+    if (before === undefined || proof === undefined) return false;
+    const readings = new Set(outcomes.map((outcome) => readingOf(outcome, proof, wanted)));
+    return readings.has('old') && readings.has('new');
   }
 
   /** What is to be done about commits that do not build. */
@@ -469,4 +583,8 @@ export interface Wanted {
   readonly doubles?: LeaseId;
   /** The check that it is for. */
   readonly check?: CheckOrder;
+}
+
+function isAmong(reruns: readonly Wanted[], commit: CommitId): boolean {
+  return reruns.some((rerun) => rerun.commit === commit);
 }

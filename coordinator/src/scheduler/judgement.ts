@@ -12,9 +12,9 @@ export function judgement(
   proof: Proof | undefined,
   wanted: Wanted | undefined,
 ): FactOf<'judged'> | undefined {
-  const { outcomes, buildFailure } = evidence.of(commit);
+  const { buildFailure } = evidence.of(commit);
   if (buildFailure) return judged(commit, Verdict.VERDICT_SKIP, `it does not build: ${buildFailure}`);
-  const given = proof && judge(outcomes, evidence.runs, proof, wanted);
+  const given = proof && judge(evidence.latest(commit), evidence.runs, proof, wanted);
   if (given) return judged(commit, given.verdict, given.reason);
   const gaveUp = evidence.givenUp(commit);
   return gaveUp ? judged(commit, Verdict.VERDICT_SKIP, gaveUp) : undefined;

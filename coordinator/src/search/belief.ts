@@ -6,6 +6,8 @@ import type { RandomSource } from './random.js';
 /** What is believed of the culprit: by verdicts that never err, or by trials that may. */
 export interface Belief {
   observe(commit: CommitIndex, reading: 'old' | 'new'): void;
+  /** Takes in what a commit is for certain. */
+  settle(commit: CommitIndex, reading: 'old' | 'new'): void;
   /** Takes in that two commits give one image, so that no commit that only one of them contains is the culprit. */
   equate(one: CommitIndex, other: CommitIndex): void;
   /** Commits that could still be the culprit. */

@@ -51,6 +51,10 @@ export class Candidates implements Belief {
     }
   }
 
+  settle(commit: CommitIndex, reading: 'old' | 'new'): void {
+    this.observe(commit, reading);
+  }
+
   equate(one: CommitIndex, other: CommitIndex): void {
     const ofOne = ancestorsOf(this.graph, one);
     const ofOther = ancestorsOf(this.graph, other);

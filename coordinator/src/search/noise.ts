@@ -75,10 +75,13 @@ export class NoisyPosterior {
   equate(one: CommitIndex, other: CommitIndex): void {
     const ofOne = ancestorsOf(this.graph, one);
     const ofOther = ancestorsOf(this.graph, other);
-    for (let culprit = 0; culprit < this.graph.size; culprit++) {
-      if (ofOne[culprit] !== ofOther[culprit]) this.#logPrior[culprit] = -Infinity;
-    }
-    this.#weigh();
+    this.#keep((culprit) => ofOne[culprit] === ofOther[culprit]);
+  }
+
+  /** Rules out every culprit with which the commit would be something else. */
+  settle(commit: CommitIndex, isNew: boolean): void {
+    const ancestors = ancestorsOf(this.graph, commit);
+    this.#keep((culprit) => (ancestors[culprit] === 1) === isNew);
   }
 
   /** How likely a trial of a new commit fails, if this commit is the culprit. */
@@ -96,6 +99,14 @@ export class NoisyPosterior {
   /** How likely any trial fails, if no commit did it. */
   get failsAlike(): number {
     return this.#alike.nextFails(this.#allFails, this.#allPasses);
+  }
+
+  /** What would leave no culprit contradicts what was known before, which stands. */
+  #keep(stays: (culprit: CommitIndex) => boolean): void {
+    const left = this.#logPrior.map((log, culprit) => (stays(culprit) ? log : -Infinity));
+    if (left.every((log) => log === -Infinity)) return;
+    this.#logPrior.set(left);
+    this.#weigh();
   }
 
   #weigh(): void {

@@ -52,6 +52,10 @@ export class NoisyBelief implements Belief {
     this.#posterior.observe(commit, reading === 'new');
   }
 
+  settle(commit: CommitIndex, reading: 'old' | 'new'): void {
+    this.#posterior.settle(commit, reading === 'new');
+  }
+
   equate(one: CommitIndex, other: CommitIndex): void {
     this.#posterior.equate(one, other);
   }

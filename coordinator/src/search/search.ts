@@ -41,6 +41,8 @@ export class Search {
   readonly #confidence: number;
   readonly #skips: SkipModel;
   readonly #verdicts = new Map<CommitIndex, Reading>();
+  /** Commits whose verdict no reading changes. */
+  readonly #settled = new Set<CommitIndex>();
   readonly #seed: number;
   /** Changes of what is known: the chance of a choice depends on them alone, not on how often it was asked for. */
   #changes = 0;
@@ -82,9 +84,10 @@ export class Search {
    * comes after a skip replaces it. `OLD_END` stands for the old end: its trials teach how often old commits fail.
    */
   observe(commit: CommitIndex, reading: Reading): void {
+    if (this.#settled.has(commit)) return;
     const known = this.#verdicts.get(commit);
-    const settled = known !== undefined && known !== 'skip';
-    if (settled && (reading === 'skip' || !this.#noisy)) return;
+    const told = known !== undefined && known !== 'skip';
+    if (told && (reading === 'skip' || !this.#noisy)) return;
     this.#change();
     if (commit !== OLD_END) {
       if (known === undefined) this.#skips.observe(commit, reading !== 'skip');
@@ -93,6 +96,15 @@ export class Search {
       return;
     }
     if (reading !== 'skip') this.#belief.observe(commit, reading);
+  }
+
+  /** Takes in a commit's verdict for certain, whatever is read from tests of it, before any reading. */
+  settle(commit: CommitIndex, verdict: Reading): void {
+    this.#change();
+    this.#settled.add(commit);
+    this.#skips.observe(commit, verdict !== 'skip');
+    this.#verdicts.set(commit, verdict);
+    if (verdict !== 'skip') this.#belief.settle(commit, verdict);
   }
 
   /** Takes in that two commits give one image. */
@@ -189,6 +201,7 @@ export class Search {
   }
 
   #testable(commit: CommitIndex): boolean {
+    if (this.#settled.has(commit)) return false;
     const known = this.#verdicts.get(commit);
     return known === undefined || (this.#noisy && known !== 'skip');
   }
