@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
-import { credentials } from '@grpc/grpc-js';
 import { boundsOf } from '@kbisect/shared/cache/bounds';
 import { openDiskCache, type DiskCache } from '@kbisect/shared/cache/disk-cache';
 import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
@@ -20,6 +19,7 @@ import {
 import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { AgentSessionClient, type Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
+import { channelOptions } from '@kbisect/shared/identity/secure-channel';
 import { agentName } from '@kbisect/shared/ids';
 import { createLog } from '@kbisect/shared/log';
 import { ARCHES, type Accelerator } from './boot/arch.js';
@@ -30,6 +30,7 @@ import { Ccache } from './build/ccache.js';
 import { describeSandbox, probeSandbox, type Sandbox } from './build/sandbox.js';
 import { probeToolchains, type Toolchain } from './build/toolchain.js';
 import { canCompileFor, describeMissing, examineTools } from './doctor/tools.js';
+import { becomeMember } from './identity/membership.js';
 import { Patience } from './session/patience.js';
 import { Session } from './session/session.js';
 import { Mirror } from './source/mirror.js';
@@ -49,6 +50,8 @@ export interface AgentOptions {
   readonly labels: Record<string, string>;
   /** Limit of the blobs that are kept near, below the work directory. */
   readonly cacheBytes: number;
+  /** Lets the agent join a farm that it is not yet known in. */
+  readonly token?: string;
 }
 
 const CHANNEL = {
@@ -70,21 +73,31 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const workdir = resolve(options.workdir);
   await mkdir(workdir, { recursive: true });
   const lock = await lockDirectory(workdir);
-  const insecure = credentials.createInsecure();
-  const clients = {
-    session: new AgentSessionClient(options.coordinator, insecure, CHANNEL),
-    bytes: new BlobStreamClient(options.coordinator, insecure, CHANNEL),
-    storage: new ContentAddressableStorageClient(options.coordinator, insecure, CHANNEL),
-    actions: new ActionCacheClient(options.coordinator, insecure, CHANNEL),
-    turns: new BuildTurnsClient(options.coordinator, insecure, CHANNEL),
-  };
+  const ended = new AbortController();
   let near: DiskCache | undefined;
   let objects: CacheProxy | undefined;
+  let keeping: Promise<void> | undefined;
+  const { coordinator, token } = options;
+  const joining = { coordinator, name, directory: join(workdir, 'identity'), token };
+  const member = await becomeMember(joining, systemClock, log).catch(async (error: unknown) => {
+    await lock.close();
+    throw error;
+  });
+  const { channel } = member;
+  const channelled = { ...CHANNEL, ...channelOptions(coordinator) };
+  const clients = {
+    session: new AgentSessionClient(coordinator, channel, channelled),
+    bytes: new BlobStreamClient(coordinator, channel, channelled),
+    storage: new ContentAddressableStorageClient(coordinator, channel, channelled),
+    actions: new ActionCacheClient(coordinator, channel, channelled),
+    turns: new BuildTurnsClient(coordinator, channel, channelled),
+  };
   try {
+    keeping = member.keep(AbortSignal.any([signal, ended.signal]));
     const { capabilities, accelerators, toolchains, sandbox } = await probe(signal);
     log.info({ name, ...capabilities }, 'agent');
 
-    const mirror = await Mirror.open(join(workdir, 'mirror'));
+    const mirror = await Mirror.open(join(workdir, 'mirror'), member.git);
     near = await openDiskCache(join(workdir, 'cache'), boundsOf(options.cacheBytes), systemClock, log);
     const far = new VerifyingBlobStore(new ReapiBlobStore(clients), systemClock, log);
     const artifacts = new Artifacts(
@@ -101,7 +114,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     }
     // A slot may use the whole machine: builds have phases that only one processor can work on.
     const ccache = await Ccache.open(join(workdir, 'ccache'), toolchains);
-    objects = await CacheProxy.listen(() => session.ccacheUrl);
+    objects = await CacheProxy.listen(() => session.ccacheUrl, member.shown);
     const means = { accelerators, toolchains, sandbox, ccache, objects, readsShow: await readsShow(workdir) };
     if (!means.readsShow) log.warn({ workdir }, 'mounted with noatime: what builds consume cannot be told');
     const worker = new Slots(slots, { ...means, jobs: availableParallelism() });
@@ -115,6 +128,8 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     const session = new Session(() => clients.session.connect(), identity, worker, systemClock, log);
     await session.serve(signal);
   } finally {
+    ended.abort();
+    await keeping;
     await objects?.close();
     await near?.files.close();
     for (const client of Object.values(clients)) client.close();

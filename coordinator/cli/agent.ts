@@ -12,12 +12,14 @@ export interface AgentCommand {
   readonly workdir?: string;
   readonly label: Record<string, string>;
   readonly cacheSize: number;
+  readonly token?: string;
 }
 
 /** Runs an agent until it is interrupted. */
 export async function agent(coordinator: string, options: AgentCommand): Promise<void> {
   const name = agentName(options.name ?? hostname());
   const workdir = options.workdir ?? join(defaultState(), 'agents', name);
-  const { slots, label: labels, cacheSize: cacheBytes } = options;
-  await runAgent({ coordinator, name, slots, workdir, labels, cacheBytes }, interruption());
+  const { slots, label: labels, cacheSize: cacheBytes, token } = options;
+  const given = token === undefined ? {} : { token };
+  await runAgent({ coordinator, name, slots, workdir, labels, cacheBytes, ...given }, interruption());
 }

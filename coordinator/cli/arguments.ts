@@ -41,6 +41,16 @@ export function mebibytes(text: string): number {
   return size;
 }
 
+const UNITS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
+
+/** Takes a time like 90s, 30m, 12h or 30d, and gives seconds. */
+export function duration(text: string): number {
+  const [, digits = '', unit = 's'] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const value = Number(digits || NaN) * UNITS[unit as keyof typeof UNITS];
+  if (!(value >= 1)) throw new InvalidArgumentError('It must be a time, like 90s, 30m, 12h or 30d.');
+  return value;
+}
+
 /** Takes `host:port`; IPv6 hosts in brackets. */
 export function address(text: string): string {
   const port = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):(\d{1,5})$/.exec(text)?.[1];

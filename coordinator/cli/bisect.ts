@@ -33,6 +33,8 @@ export interface BisectOptions extends EndOptions, TestOptions {
   /** Whether the culprit is checked before it is named. */
   readonly certify: boolean;
   readonly backportTo?: readonly string[];
+  /** Seen by the submitter and those who run the farm. */
+  readonly private?: boolean;
   readonly detach?: boolean;
   readonly json?: boolean;
   readonly local?: boolean;
@@ -120,6 +122,8 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     title: titleOf(options, ends),
     newWhen: newWhenOf(options.newWhen),
     certify: options.certify,
+    private: options.private,
+    submitter: undefined, // the coordinator knows
     backportTo: branchesOf(options, ends).map((name) => ({ name, commit: name })),
   };
   if (isRemote(options.repo)) {
@@ -186,7 +190,7 @@ async function submit(connection: Connection, order: Order, signal: AbortSignal)
   if (order.local) {
     const { gitUrl } = await connection.call<GetInfoResponse>((...rest) => farm.getInfo({}, ...rest));
     const showProgress = process.stderr.isTTY ? (text: string) => process.stderr.write(text) : undefined;
-    await pushEnds(order.local.git, gitUrl, order.local.ends, signal, showProgress);
+    await pushEnds(order.local.git, gitUrl, order.local.ends, signal, connection.login, showProgress);
   }
   const request: SubmitRequest = { spec: order.spec, repoUrl: order.repoUrl };
   // To fetch a kernel's history takes as long as it takes.

@@ -4,6 +4,7 @@ import {
   bytes,
   defaultState,
   directory,
+  duration,
   label,
   mebibytes,
   share,
@@ -13,6 +14,7 @@ import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
 import type { ConfigCheckOptions } from './config-check.js';
 import { ExitStatus } from './exit-status.js';
+import type { CreateOptions, TokenOptions } from './token.js';
 import { addRangeOptions } from './range-options.js';
 
 const COORDINATOR = '127.0.0.1:7420';
@@ -57,6 +59,10 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
   const http = () => new Option('--http <host:port>', 'git and HTTP').argParser(address).default(HTTP);
   const agents = () =>
     new Option('--agents <n>', 'agents to start').argParser(wholeNumber(1, 256)).default(2);
+  const tokenOption = (what: string) =>
+    new Option('--token <token>', `${what}; better in the environment, where others do not see it`).env(
+      'KBISECT_TOKEN',
+    );
   const json = () => new Option('--json', 'the last line of the output is one JSON object');
 
   command('up', 'Run a farm on this machine: a coordinator and agents.', 'up --agents 2')
@@ -106,6 +112,7 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
         .argParser(bytes)
         .default(5 * 2 ** 30, '5G'),
     )
+    .addOption(tokenOption('lets the agent join a farm that does not know it yet'))
     .action(async (options: AgentCommand) => {
       await (await import('./agent.js')).agent(farm(), options);
       done();
@@ -168,6 +175,7 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       '--no-certify',
       'name the culprit as the search finds it, without trying it again and reverting it',
     )
+    .option('--private', 'hide the job from all but you, operators and admins')
     .option('--detach', 'print the job and leave it to the farm')
     .addOption(json())
     .option('--local', 'start a farm for this job alone, and take it down afterwards')
@@ -291,6 +299,71 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       await (await import('./agents.js')).agents(farm(), options);
       done();
     });
+
+  command(
+    'login <address>',
+    'Be known at a coordinator, by a token that an admin has made.',
+    'login farm:7420 --token kbisect.0123456789...',
+  )
+    .addOption(tokenOption('the token'))
+    .action(async (at: string, options: { token?: string }) => {
+      await (await import('./login.js')).logIn(address(at), options.token);
+      done();
+    });
+
+  const tokens = program.command('token').description('Say who may come in: people and agents.');
+  const tokenCommand = (name: string, description: string, example: string) =>
+    tokens
+      .command(name)
+      .description(description)
+      .addHelpText('after', `\nExample:\n  $ kbisect token ${example}`)
+      .copyInheritedSettings(program)
+      .addOption(
+        new Option(
+          '--state <dir>',
+          "with the right of a coordinator's owner, who can read its state",
+        ).argParser(directory),
+      );
+  tokenCommand(
+    'create',
+    'Print a token, to be traded for a login or a place as an agent.',
+    'create --role agent --ttl 1h',
+  )
+    .addOption(
+      new Option('--role <role>', 'what it lets one be')
+        .choices(['agent', 'viewer', 'submitter', 'operator', 'admin'])
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--ttl <time>', 'how long it is good for, like 1h or 30d')
+        .argParser(duration)
+        .default(3600, '1h'),
+    )
+    .addOption(
+      new Option(
+        '--uses <n>',
+        'how often it may be traded (default: 1 for an agent, else no limit)',
+      ).argParser(wholeNumber(1, 1_000_000)),
+    )
+    .option('--name <name>', 'of the person, or of the only agent that may join with it')
+    .action(async (options: CreateOptions) => {
+      await (await import('./token.js')).createToken(farm(), options);
+      done();
+    });
+  tokenCommand('list', 'List tokens, logins and agents.', 'list')
+    .addOption(json())
+    .action(async (options: TokenOptions & { json?: boolean }) => {
+      await (await import('./token.js')).listTokens(farm(), options);
+      done();
+    });
+  tokenCommand(
+    'revoke <id>',
+    'End a token, login or agent, and all that was traded for it.',
+    'revoke 3f9a0c1b22',
+  ).action(async (id: string, options: TokenOptions) => {
+    await (await import('./token.js')).revokeToken(farm(), id, options);
+    done();
+  });
 
   const cache = program.command('cache').description('Look after the cache of kernels and consoles.');
   const cacheCommand = (name: string, description: string, example: string) =>

@@ -2,6 +2,7 @@ import {
   credentials,
   Metadata,
   type CallOptions,
+  type ChannelCredentials,
   type ClientUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
@@ -12,7 +13,12 @@ import { ContentAddressableStorageClient } from '@kbisect/shared/gen/build/bazel
 import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { CacheCareClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmClient } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { IdentityClient } from '@kbisect/shared/gen/kbisect/v1/identity';
+import { isLoopback } from '@kbisect/shared/identity/loopback';
+import { channelOptions, personChannel } from '@kbisect/shared/identity/secure-channel';
 import { unaryCall } from '@kbisect/shared/status';
+import type { Login } from '../src/identity/login.js';
+import { loginFor } from './logins.js';
 
 const CONNECT_MS = 3000;
 const CALL_MS = 30_000;
@@ -45,18 +51,40 @@ export class Connection {
   readonly #bytes: InstanceType<typeof BlobStreamClient>;
   readonly #storage: ContentAddressableStorageClient;
   readonly cache: CacheCareClient;
+  readonly identity: IdentityClient;
 
-  private constructor(readonly address: string) {
-    this.farm = new FarmClient(address, credentials.createInsecure(), CHANNEL);
-    this.#bytes = new BlobStreamClient(address, credentials.createInsecure(), CHANNEL);
-    this.#storage = new ContentAddressableStorageClient(address, credentials.createInsecure(), CHANNEL);
+  private constructor(
+    readonly address: string,
+    channel: ChannelCredentials,
+    /** As whom it is called; none where the farm is plain. */
+    readonly login: Login | undefined,
+  ) {
+    const options = { ...CHANNEL, ...channelOptions(address) };
+    this.farm = new FarmClient(address, channel, options);
+    this.#bytes = new BlobStreamClient(address, channel, options);
+    this.#storage = new ContentAddressableStorageClient(address, channel, options);
     this.blobs = new ReapiBlobStore({ bytes: this.#bytes, storage: this.#storage });
-    this.cache = new CacheCareClient(address, credentials.createInsecure(), CHANNEL);
+    this.cache = new CacheCareClient(address, channel, options);
+    this.identity = new IdentityClient(address, channel, options);
   }
 
-  /** @throws KbisectError `unavailable`, within seconds, when no coordinator is there */
-  static async open(address: string): Promise<Connection> {
-    const connection = new Connection(address);
+  /**
+   * @param as default: as whom this user is logged in there
+   * @throws KbisectError `unavailable`, within seconds, when no coordinator is there; `unauthenticated` when the user
+   *   has to log in first
+   */
+  static async open(address: string, as?: Login): Promise<Connection> {
+    const login = as ?? (await loginFor(address));
+    if (login === undefined && !isLoopback(address)) {
+      throw new KbisectError(
+        'unauthenticated',
+        `you are not logged in at ${address}: 'kbisect login ${address} --token TOKEN', with a token of an admin's`,
+      );
+    }
+    const channel = login
+      ? personChannel(address, login.authority, login.secret)
+      : credentials.createInsecure();
+    const connection = new Connection(address, channel, login);
     try {
       await new Promise<void>((resolve, reject) => {
         connection.farm.waitForReady(Date.now() + CONNECT_MS, (error) => {
@@ -68,7 +96,7 @@ export class Connection {
       connection.close();
       throw new KbisectError(
         'unavailable',
-        `no coordinator answers at ${address}; start a farm with 'kbisect up', ` +
+        `no coordinator answers at ${address}${login ? ' that its authority vouches for' : ''}; start a farm with 'kbisect up', ` +
           'or say where one is with --coordinator HOST:PORT or KBISECT_COORDINATOR',
         { cause },
       );
@@ -104,6 +132,7 @@ export class Connection {
     this.#bytes.close();
     this.#storage.close();
     this.cache.close();
+    this.identity.close();
   }
 }
 

@@ -1,7 +1,11 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
-import type { Git } from '@kbisect/shared/git';
+import { withSettings, type Git } from '@kbisect/shared/git';
 import { shortId, type CommitId } from '@kbisect/shared/ids';
 import { commandFailed, run } from '@kbisect/shared/process';
+import type { Login } from '../src/identity/login.js';
 import { termsOf } from '../src/report/terms.js';
 import type { Ends } from './ends.js';
 
@@ -50,6 +54,7 @@ export async function resolveEnds(git: Git, ends: Ends): Promise<ResolvedEnds> {
 
 /**
  * Pushes the ends, and so the range between them, to the coordinator.
+ * @param login as whom; none where the farm is plain
  * @param showProgress sees git's own progress; absent, git shows none
  */
 export async function pushEnds(
@@ -57,6 +62,29 @@ export async function pushEnds(
   gitUrl: string,
   ends: ResolvedEnds,
   signal: AbortSignal,
+  login: Login | undefined,
+  showProgress?: (text: string) => void,
+): Promise<void> {
+  const place = await mkdtemp(join(tmpdir(), 'kbisect-push-'));
+  try {
+    const authority = join(place, 'authority.pem');
+    if (login) await writeFile(authority, login.authority);
+    const settings = login && [
+      ['http.sslCAInfo', authority] as const,
+      ['http.extraHeader', `Authorization: Bearer ${login.secret}`] as const,
+      ['http.followRedirects', 'false'] as const,
+    ];
+    await push(git, gitUrl, ends, { signal, env: withSettings(settings ?? []) }, showProgress);
+  } finally {
+    await rm(place, { recursive: true });
+  }
+}
+
+async function push(
+  git: Git,
+  gitUrl: string,
+  ends: ResolvedEnds,
+  how: { readonly signal: AbortSignal; readonly env: NodeJS.ProcessEnv },
   showProgress?: (text: string) => void,
 ): Promise<void> {
   const refspecs = [...ends.olds, ends.new].map((commit) => `${commit}:refs/kbisect/ends/${commit}`);
@@ -70,7 +98,7 @@ export async function pushEnds(
       ...(showProgress ? ['--progress'] : []),
       ...['--', gitUrl, ...refspecs],
     ],
-    { signal, ...(showProgress && { onOutput: (chunk: Buffer) => showProgress(chunk.toString('utf8')) }) },
+    { ...how, ...(showProgress && { onOutput: (chunk: Buffer) => showProgress(chunk.toString('utf8')) }) },
   );
   for (let attempt = 1; ; attempt++) {
     const done = await run(command);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { boundsOf, DEFAULT_BOUNDS, parseBytes, type Bounds } from '@kbisect/shared/cache/bounds';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { CachePlace } from './cache/open-cache.js';
+import type { TlsSettings } from './identity/entrance.js';
 import type { JournalPlace } from './journal/open-journal.js';
 import type { Webhook } from './webhooks.js';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
@@ -42,6 +43,20 @@ const file = z.strictObject({
   journal: z
     .strictObject({ servers: z.string(), replicas: z.number().int().min(1).max(5).default(1) })
     .optional(),
+  /** Over TLS, whatever the address: by the lab's own certificate (PEM files), or the farm's for these names, too. */
+  tls: z
+    .strictObject({
+      ca: z.string().optional(),
+      cert: z.string().optional(),
+      key: z.string().optional(),
+      names: z.array(z.string().min(1).max(253)).max(100).default([]),
+    })
+    .refine(
+      ({ ca, cert, key }) =>
+        (ca === undefined) === (cert === undefined) && (cert === undefined) === (key === undefined),
+      'ca, cert and key, or none of them',
+    )
+    .optional(),
   /** Who is told when jobs begin and end; the secret is in a file of its own. */
   webhooks: z
     .array(z.strictObject({ url: z.url({ protocol: /^https?$/ }), secretFile: z.string() }))
@@ -55,6 +70,7 @@ export interface Config {
   readonly cache: CachePlace;
   readonly journal: JournalPlace;
   readonly hooks: readonly Webhook[];
+  readonly tls: TlsSettings | undefined;
 }
 
 /**
@@ -92,7 +108,14 @@ async function configOf(settings: z.infer<typeof file>, path: string): Promise<C
   const journal: JournalPlace = settings.journal
     ? { kind: 'jetstream', ...settings.journal }
     : { kind: 'embedded' };
-  return { timing, bounds: boundsFrom(cache, path), cache: placeFrom(cache), journal, hooks };
+  return {
+    timing,
+    bounds: boundsFrom(cache, path),
+    cache: placeFrom(cache),
+    journal,
+    hooks,
+    tls: settings.tls,
+  };
 }
 
 async function readHooks(

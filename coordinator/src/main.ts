@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { decodeBuildRecord } from '@kbisect/shared/build-record';
 import { blobName } from '@kbisect/shared/cache/blob-name';
 import { ByteStreamDefinition } from '@kbisect/shared/cache/byte-stream';
@@ -22,6 +22,7 @@ import {
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { BuildTurnsService, CacheCareService } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { FarmService } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { IdentityService } from '@kbisect/shared/gen/kbisect/v1/identity';
 import { AgentSessionService } from '@kbisect/shared/gen/kbisect/v1/session';
 import { createLog } from '@kbisect/shared/log';
 import { JobPins } from './cache/job-pins.js';
@@ -31,6 +32,8 @@ import { readConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
+import { openEntrance } from './identity/entrance.js';
+import { LoginLimit } from './identity/login-limit.js';
 import { openJournal } from './journal/open-journal.js';
 import { makeChecks } from './make-checks.js';
 import { FarmMetrics } from './metrics/farm-metrics.js';
@@ -46,6 +49,7 @@ import { turnsService } from './rpc/cache/turns-service.js';
 import { Turns } from './rpc/cache/turns.js';
 import { Uploads } from './rpc/cache/uploads.js';
 import { farmService } from './rpc/farm-service.js';
+import { identityService } from './rpc/identity-service.js';
 import { LiveConsoles } from './rpc/live-consoles.js';
 import { sessionService } from './rpc/session-service.js';
 import { addStandardServices } from './rpc/standard-services.js';
@@ -78,7 +82,7 @@ const GRPC_OPTIONS = {
  */
 export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
   const log = createLog('coordinator');
-  const { timing, bounds, hooks, ...places } = await readConfig(options.config);
+  const { timing, bounds, hooks, tls, ...places } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
@@ -87,6 +91,12 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     // The state has one owner.
     const lock = await lockDirectory(options.state);
     opened.push(() => lock.close());
+
+    const now = () => systemClock.now();
+
+    // Who may come in.
+    const entrance = await openEntrance(options, tls, now);
+    const { gate, identity, scheme } = entrance;
 
     const newId = () => randomBytes(5).toString('hex');
 
@@ -104,7 +114,6 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     for (const job of await kept.journal.jobs()) jobPins.take(job, await kept.journal.read(job));
     const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
     const farm = new Farm(timing, newId);
-    const now = () => systemClock.now();
     const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
     const webhooks = new Webhooks(hooks, log, closing.signal);
     opened.push(() => webhooks.settled());
@@ -144,6 +153,7 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const viaHttp = meteredCache(cache, doors.http);
     const values = new NamedValues(viaHttp.actions, viaHttp.blobs, join(cacheDirectory, 'tmp'));
     const http = httpDoor(
+      { gate, create: entrance.createHttp },
       repository.git.directory,
       { blobs: viaHttp.blobs, sizes: disk, values },
       metrics,
@@ -151,22 +161,24 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     );
     opened.push(() => closeHttp(http));
     const httpAddress = await listenHttp(http, options.http);
-    const gitUrl = `http://${httpAddress}/git`;
-    const grpc = new Server(GRPC_OPTIONS);
+    const gitUrl = `${scheme}://${httpAddress}/git`;
+    const grpc = new Server({ ...GRPC_OPTIONS, interceptors: [gate.interceptor] });
     opened.push(() => grpc.forceShutdown());
     const consoles = new LiveConsoles();
     const readText = async (digest: string, size: number) =>
       (await wholeBlob(blobs, blobName(digest, size))).toString('utf8');
     const shown = { dispatcher, journal, repository, consoles, readText };
-    const parts = { ...shown, newId, gitUrl, version: VERSION, log };
-    const ccacheUrl = `http://${httpAddress}/ac`;
+    const parts = { ...shown, gate, newId, gitUrl, version: VERSION, log };
+    const ccacheUrl = `${scheme}://${httpAddress}/ac`;
     const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl, ccacheUrl };
     const viaGrpc = meteredCache(cache, doors.grpc);
     const uploads = new Uploads(viaGrpc.blobs, systemClock);
     const givingUp = uploads.watch(stop);
     opened.push(() => givingUp);
     grpc.addService(FarmService, farmService(parts));
-    grpc.addService(AgentSessionService, sessionService({ dispatcher, consoles, welcome, log }));
+    grpc.addService(AgentSessionService, sessionService({ dispatcher, consoles, gate, welcome, log }));
+    const limit = new LoginLimit(now);
+    grpc.addService(IdentityService, identityService({ identity, gate, limit, now, log }));
     grpc.addService(ByteStreamDefinition, byteStreamService(viaGrpc.blobs, uploads, systemClock, log));
     grpc.addService(ContentAddressableStorageService, storageService(viaGrpc.blobs, log));
     grpc.addService(ActionCacheService, actionService(viaGrpc.actions, viaGrpc.blobs, log));
@@ -176,7 +188,8 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     await addStandardServices(grpc);
 
     await dispatcher.resume();
-    const grpcAddress = await listenGrpc(grpc, options.listen);
+    const grpcAddress = await listenGrpc(grpc, options.listen, entrance.grpc);
+    await identity?.letOwnerIn(grpcAddress);
     process.stdout.write(`kbisect coordinator: gRPC ${grpcAddress}, HTTP ${httpAddress}\n`);
 
     await dispatcher.keepTime();
@@ -193,9 +206,9 @@ function meteredCache({ blobs, actions }: OpenCache, door: DoorStatistics) {
   return { blobs: new MeteredBlobStore(blobs, door), actions: new MeteredActionCache(actions, door) };
 }
 
-async function listenGrpc(server: Server, address: string): Promise<string> {
+async function listenGrpc(server: Server, address: string, credentials: ServerCredentials): Promise<string> {
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       if (error) reject(cannotListen('gRPC', address, error));
       else resolve(bound);
     });

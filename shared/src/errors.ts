@@ -4,6 +4,10 @@ export type ErrorCode =
   | 'invalid-argument'
   /** The named thing is not there: a job, a blob, a commit. */
   | 'not-found'
+  /** Who calls cannot be told, or is not let in any more: log in, or join, again. */
+  | 'unauthenticated'
+  /** Who calls is known, and may not do this. */
+  | 'permission-denied'
   /** The request is right but the state forbids it: ends that are equal, a job that is over. */
   | 'failed-precondition'
   /** A program that is needed is not installed. */

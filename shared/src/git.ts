@@ -22,6 +22,18 @@ export function gitEnvironment(): NodeJS.ProcessEnv {
   };
 }
 
+/** Settings of one git command. */
+export type GitSettings = readonly (readonly [name: string, value: string])[];
+
+/** An environment in which git has these settings: unlike its arguments, other users cannot read it. */
+export function withSettings(settings: GitSettings, env = gitEnvironment()): NodeJS.ProcessEnv {
+  const named = settings.flatMap(([name, value], at) => [
+    [`GIT_CONFIG_KEY_${at}`, name],
+    [`GIT_CONFIG_VALUE_${at}`, value],
+  ]);
+  return { ...env, ...Object.fromEntries(named), GIT_CONFIG_COUNT: String(settings.length) };
+}
+
 /** A git repository on this machine, spoken to through the git program. */
 export class Git {
   constructor(readonly directory: string) {}

@@ -5,6 +5,8 @@ import { KbisectError, type ErrorCode } from './errors.js';
 export const STATUS: Record<ErrorCode, status> = {
   'invalid-argument': status.INVALID_ARGUMENT,
   'not-found': status.NOT_FOUND,
+  unauthenticated: status.UNAUTHENTICATED,
+  'permission-denied': status.PERMISSION_DENIED,
   'failed-precondition': status.FAILED_PRECONDITION,
   'missing-tool': status.UNIMPLEMENTED,
   'command-failed': status.ABORTED,

@@ -121,7 +121,10 @@ describe('a contained build', () => {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const objects = await CacheProxy.listen(() => `http://127.0.0.1:${port}/ccache`);
+    const objects = await CacheProxy.listen(
+      () => `http://127.0.0.1:${port}/ccache`,
+      () => undefined,
+    );
     try {
       const tree = join(directory, 'contained');
       await mkdir(tree);

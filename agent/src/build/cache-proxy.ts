@@ -1,8 +1,10 @@
 import { createServer, request, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Shown } from '@kbisect/shared/identity/secure-channel';
 import type { Command } from '@kbisect/shared/process';
 import type { Sandbox } from './sandbox.js';
 
@@ -22,10 +24,13 @@ export class CacheProxy {
     private readonly base: () => string,
   ) {}
 
-  /** @param base gives the URL below which the objects are; empty while there are none */
-  static async listen(base: () => string): Promise<CacheProxy> {
+  /**
+   * @param base gives the URL below which the objects are; empty while there are none
+   * @param shown gives what the agent shows there: a build has no certificate of its own
+   */
+  static async listen(base: () => string, shown: () => Shown | undefined): Promise<CacheProxy> {
     const directory = await mkdtemp(join(tmpdir(), 'kbisect-objects-'));
-    const server = createServer((incoming, response) => forward(base(), incoming, response));
+    const server = createServer((incoming, response) => forward(base(), shown(), incoming, response));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(join(directory, 'socket'), resolve);
@@ -41,7 +46,9 @@ export class CacheProxy {
   /** Where a build in the sandbox finds the objects; undefined while the farm has none. */
   urlFor(sandbox: Sandbox): string | undefined {
     if (this.base() === '') return undefined;
-    return sandbox.kind === 'none' ? this.base() : `http://127.0.0.1:${PORT}`;
+    // ccache by itself speaks no TLS.
+    if (sandbox.kind === 'none') return this.base().startsWith('https:') ? undefined : this.base();
+    return `http://127.0.0.1:${PORT}`;
   }
 
   async close(): Promise<void> {
@@ -63,7 +70,12 @@ export function relayed<C extends Pick<Command, 'program' | 'args'>>(
 }
 
 /** Asks the farm for ccache: below the base, with no more than ccache needs. */
-function forward(base: string, incoming: IncomingMessage, response: ServerResponse): void {
+function forward(
+  base: string,
+  shown: Shown | undefined,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): void {
   const path = incoming.url ?? '';
   const { method = 'GET' } = incoming;
   const miss = () => {
@@ -76,15 +88,22 @@ function forward(base: string, incoming: IncomingMessage, response: ServerRespon
     return;
   }
   const length = incoming.headers['content-length'];
-  const outgoing = request(
-    base.replace(/\/$/, '') + path,
-    { method, timeout: TIMEOUT_MS, headers: length === undefined ? {} : { 'content-length': length } },
-    (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.headers);
-      answer.pipe(response);
-      answer.once('error', () => response.destroy());
-    },
-  );
+  const headers = length === undefined ? {} : { 'content-length': length };
+  const options = { method, timeout: TIMEOUT_MS, headers };
+  const url = base.replace(/\/$/, '') + path;
+  const answered = (answer: IncomingMessage) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+    answer.once('error', () => response.destroy());
+  };
+  const outgoing =
+    shown === undefined
+      ? request(url, options, answered)
+      : secureRequest(
+          url,
+          { ...options, ca: shown.authority, cert: shown.certificate, key: shown.key },
+          answered,
+        );
   outgoing.once('timeout', () => outgoing.destroy());
   outgoing.once('error', miss);
   incoming.pipe(outgoing);

@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
-import { Git } from '@kbisect/shared/git';
+import { Git, withSettings, type GitSettings } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
 import { OneByOne } from './one-by-one.js';
@@ -30,15 +30,19 @@ export class Mirror {
   /** To be made one by one: git fails to list worktrees while another is half made. */
   readonly worktrees = new OneByOne();
 
-  private constructor(readonly git: Git) {}
+  private constructor(
+    readonly git: Git,
+    private readonly settings: GitSettings,
+  ) {}
 
-  static async open(directory: string): Promise<Mirror> {
+  /** @param settings of git, with which it fetches */
+  static async open(directory: string, settings: GitSettings = []): Promise<Mirror> {
     const git = await Git.initBare(directory);
     for (const name of await readdir(directory)) {
       if (name.endsWith('.lock')) await rm(join(directory, name), { force: true });
     }
     await git.text(['worktree', 'prune']);
-    return new Mirror(git);
+    return new Mirror(git, settings);
   }
 
   /**
@@ -63,7 +67,7 @@ export class Mirror {
     // The ref keeps the commit, and tells the next fetch what need not be sent.
     const refspec = `${commit}:refs/kbisect/${commit}`;
     const args = [...INERT, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', url, refspec];
-    const done = await run(this.git.command(args, { signal }));
+    const done = await run(this.git.command(args, { signal, env: withSettings(this.settings) }));
     if (done.status !== 0) {
       throw new KbisectError(
         'unavailable',

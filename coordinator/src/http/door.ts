@@ -1,20 +1,23 @@
-import { createServer, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { messageOf } from '@kbisect/shared/errors';
 import type { Logger } from '@kbisect/shared/log';
 import { serveCache, type CacheDoorParts } from './cache-door.js';
 import type { FarmMetrics } from '../metrics/farm-metrics.js';
+import type { Gate } from '../identity/gate.js';
 import { serveGit } from './git-backend.js';
 
 /** The coordinator's HTTP door: the git endpoint, the cache, figures, and a word for whoever looks in. */
 export function httpDoor(
+  { gate, create }: { readonly gate: Gate; readonly create: (listener: RequestListener) => Server },
   repository: string,
   cache: CacheDoorParts,
   metrics: FarmMetrics,
   log: Logger,
 ): Server {
-  return createServer((request, response) => {
+  return create((request, response) => {
     void (async () => {
       try {
+        if (!gate.admit(request, response)) return;
         if (await serveGit(repository, request, response, log)) return;
         if (await serveCache(cache, request, response)) return;
         if (request.url === '/metrics') {

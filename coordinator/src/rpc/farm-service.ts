@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { ServerWritableStream } from '@grpc/grpc-js';
+import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
 import {
   GetReportRequest_Format,
@@ -14,6 +14,8 @@ import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids'
 import type { Logger } from '@kbisect/shared/log';
 import { mark, rerun } from '../by-hand.js';
 import type { Dispatcher } from '../dispatcher.js';
+import type { Gate } from '../identity/gate.js';
+import { mayChange, maySee, submitterOf } from '../identity/jobs.js';
 import type { Journal } from '../journal/journal.js';
 import { bisectLogOf } from '../report/bisect-log-of.js';
 import { gatherReport } from '../report/gather-report.js';
@@ -37,6 +39,7 @@ export interface FarmParts {
   readonly consoles: LiveConsoles;
   /** A blob of the cache as text. */
   readonly readText: (digest: string, size: number) => Promise<string>;
+  readonly gate: Gate;
   readonly newId: () => string;
   readonly gitUrl: string;
   readonly version: string;
@@ -45,13 +48,35 @@ export interface FarmParts {
 
 /** The API for people and their tools. */
 export function farmService(parts: FarmParts): FarmServer {
-  const { dispatcher, repository, log } = parts;
+  const { dispatcher, repository, gate, log } = parts;
   const { farm } = dispatcher;
 
-  const find = (text: string): Job => {
+  const sees = (call: { readonly metadata: Metadata }, job: Job) =>
+    maySee(gate.callerOf(call).principal, job.spec);
+  /** The job that the caller names; one that they may not see is not there. */
+  const find = (call: { readonly metadata: Metadata }, text: string): Job => {
     const job = farm.jobs.get(jobId(text));
-    if (job === undefined) throw new KbisectError('not-found', `there is no job ${text}; see 'kbisect jobs'`);
+    if (job === undefined || !sees(call, job))
+      throw new KbisectError('not-found', `there is no job ${text}; see 'kbisect jobs'`);
     return job;
+  };
+  /** The job that the caller names and may change the course of. */
+  const change = (call: { readonly metadata: Metadata }, text: string): Job => {
+    const job = find(call, text);
+    if (mayChange(gate.callerOf(call).principal, job.spec)) return job;
+    const whose = job.spec.submitter ?? 'somebody';
+    throw new KbisectError(
+      'permission-denied',
+      `job ${job.id} is ${whose}'s; an operator may change it, too`,
+    );
+  };
+  /** Who is known is not believed to be another. */
+  const signed = <Request extends { by: string }>(
+    call: { readonly metadata: Metadata },
+    request: Request,
+  ): Request => {
+    const name = submitterOf(gate.callerOf(call).principal);
+    return name === '' ? request : { ...request, by: name };
   };
   const subject = (commit: CommitId) => repository.git.subject(commit);
 
@@ -88,6 +113,7 @@ export function farmService(parts: FarmParts): FarmServer {
           spec = { ...spec, test: { ...test, value: { ...test.value, fixups: own } } };
         }
       }
+      spec = { ...spec, submitter: submitterOf(gate.callerOf(call).principal) };
       spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
       for (const { commit } of spec.backportTo) commitId(commit);
       const job = jobId(parts.newId());
@@ -95,26 +121,34 @@ export function farmService(parts: FarmParts): FarmServer {
       return { job };
     }),
 
-    listJobs: unary(log, async () => ({
-      jobs: await Promise.all([...farm.jobs.values()].map((job) => summaryOf(job, subject))),
+    listJobs: unary(log, async (_request, call) => ({
+      jobs: await Promise.all(
+        [...farm.jobs.values()].filter((job) => sees(call, job)).map((job) => summaryOf(job, subject)),
+      ),
     })),
 
-    getJob: unary(log, async (request) => summaryOf(find(request.job), subject)),
+    getJob: unary(log, async (request, call) => summaryOf(find(call, request.job), subject)),
 
-    cancel: unary(log, async (request) => {
-      const job = find(request.job);
+    cancel: unary(log, async (request, call) => {
+      const job = change(call, request.job);
       await dispatcher.post({ kind: 'cancel', job: job.id });
       return summaryOf(job, subject);
     }),
 
-    mark: unary(log, async (request) => ({ commit: await mark(dispatcher, find(request.job), request) })),
+    mark: unary(log, async (request, call) => ({
+      commit: await mark(dispatcher, change(call, request.job), signed(call, request)),
+    })),
 
-    rerun: unary(log, async (request) => ({ commit: await rerun(dispatcher, find(request.job), request) })),
+    rerun: unary(log, async (request, call) => ({
+      commit: await rerun(dispatcher, change(call, request.job), signed(call, request)),
+    })),
 
-    getLog: unary(log, async (request) => ({ log: await bisectLogOf(find(request.job), subject) })),
+    getLog: unary(log, async (request, call) => ({
+      log: await bisectLogOf(find(call, request.job), subject),
+    })),
 
-    getReport: unary(log, async (request) => {
-      const job = find(request.job);
+    getReport: unary(log, async (request, call) => {
+      const job = find(call, request.job);
       const events = await parts.journal.read(job.id);
       const readConsole = ({ digest, size }: BlobRef) => parts.readText(digest, size);
       const report = await gatherReport(job, { git: repository.git, events, readConsole });
@@ -129,8 +163,8 @@ export function farmService(parts: FarmParts): FarmServer {
       }
     }),
 
-    getConsole: unary(log, async (request) => {
-      const job = find(request.job);
+    getConsole: unary(log, async (request, call) => {
+      const job = find(call, request.job);
       const commit = commitOf(job, request.commit);
       const events = await parts.journal.read(job.id);
       const kept = events.flatMap((event) => consoleOf(event, commit) ?? []);
@@ -145,12 +179,17 @@ export function farmService(parts: FarmParts): FarmServer {
       return { commit, consoles: [...kept, ...live] };
     }),
 
-    listAgents: unary(log, () => ({
-      agents: [...farm.agents.keys()].map((name) => agentView(dispatcher, name)),
+    listAgents: unary(log, (_request, call) => ({
+      agents: [...farm.agents.keys()].map((name) =>
+        agentView(dispatcher, name, (job) => {
+          const worked = farm.jobs.get(job);
+          return worked !== undefined && sees(call, worked);
+        }),
+      ),
     })),
 
     watch: streaming(log, async (call: ServerWritableStream<WatchRequest, WatchResponse>) => {
-      await watch(find(call.request.job), parts, call);
+      await watch(find(call, call.request.job), parts, call);
     }),
   };
 }
@@ -210,11 +249,12 @@ function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse
   return [...activities, { $case: 'outlook', value: outlook }];
 }
 
-function agentView({ farm }: Dispatcher, name: string): ProtoAgent {
+/** @param shown whether what the agent does for a job may be told */
+function agentView({ farm }: Dispatcher, name: string, shown: (job: JobId) => boolean): ProtoAgent {
   const agent = [...farm.agents.values()].find((known) => known.name === name);
   if (agent === undefined) throw new KbisectError('not-found', `there is no agent ${name}`);
   const work = [...farm.leases.live.values()]
-    .filter((lease) => lease.agent === agent.name)
+    .filter((lease) => lease.agent === agent.name && shown(lease.job))
     .map(({ job, commit, phase, fraction }) => ({ job, commit, phase, fraction }));
   const { labels, capabilities, slots, connected, draining, failing = '' } = agent;
   return { name, labels: { ...labels }, capabilities, slots, connected, draining, work, failing };

@@ -133,6 +133,7 @@ const jobSpec = z.object({
   title: z.string().max(512),
   newWhen: newWhen.optional(),
   certify: z.boolean().optional(),
+  private: z.boolean().optional(),
   backportTo: z.array(z.object({ name: z.string().min(1).max(512), commit: revision })).max(100),
 });
 

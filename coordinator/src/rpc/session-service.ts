@@ -8,6 +8,8 @@ import type {
 } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Logger } from '@kbisect/shared/log';
 import type { AgentLine, Dispatcher } from '../dispatcher.js';
+import type { Principal } from '../identity/access.js';
+import type { Gate } from '../identity/gate.js';
 import type { LiveConsoles } from './live-consoles.js';
 import { streaming } from './handler.js';
 import { reachableUrl } from './reachable-url.js';
@@ -29,24 +31,26 @@ export interface SessionParts {
   readonly log: Logger;
 }
 
-export function sessionService(parts: SessionParts): AgentSessionServer {
+export function sessionService(parts: SessionParts & { readonly gate: Gate }): AgentSessionServer {
   const { gitUrl, ccacheUrl } = parts.welcome;
   return {
     connect: streaming(parts.log, (call) => {
       const reached = (url: string) => reachableUrl(url, call.getHost());
       const welcome = { ...parts.welcome, gitUrl: reached(gitUrl), ccacheUrl: reached(ccacheUrl) };
-      return holdSession(call, { ...parts, welcome });
+      return holdSession(call, { ...parts, welcome }, parts.gate.callerOf(call).principal);
     }),
   };
 }
 
 /**
  * Holds an agent's session: what it says becomes the scheduler's inputs, its effects go back on the same stream.
+ * @param caller by whom it is held: an agent speaks for itself alone
  * @throws KbisectError that the agent is to be told of
  */
 export async function holdSession(
   call: SessionCall,
   { dispatcher, consoles, welcome, log }: SessionParts,
+  caller: Principal = { kind: 'local' },
 ): Promise<void> {
   const messages = call[Symbol.asyncIterator]();
   const first = await messages.next();
@@ -59,6 +63,9 @@ export async function holdSession(
     );
   }
   const agent = agentName(hello.value.name);
+  if (caller.kind !== 'local' && !(caller.kind === 'agent' && caller.name === agent)) {
+    throw new KbisectError('permission-denied', `this certificate is not that of the agent ${agent}`);
+  }
   const { incarnation } = hello.value;
   const line: AgentLine = { send: (kind) => void call.write({ kind }) };
   line.send({ $case: 'welcome', value: welcome });
@@ -106,7 +113,8 @@ async function receive(
     case 'progress':
       return dispatcher.post({ kind: 'progress', agent, progress: kind.value });
     case 'console':
-      consoles.append(kind.value.lease?.lease ?? '', kind.value.data);
+      if (dispatcher.farm.leases.held(agent, kind.value.lease))
+        consoles.append(kind.value.lease?.lease ?? '', kind.value.data);
       return;
     case 'build':
       return dispatcher.post({ kind: 'build', agent, result: kind.value });

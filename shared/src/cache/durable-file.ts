@@ -6,15 +6,17 @@ import { KbisectError, systemCode } from '../errors.js';
 /**
  * Puts a small file in its place whole or not at all, surviving the loss of power.
  * @param temporaryDirectory on the same file system
+ * @param mode who may read and write it
  */
 export async function writeDurably(
   path: string,
   bytes: Uint8Array,
   temporaryDirectory: string,
+  mode = 0o666,
 ): Promise<void> {
   const temporary = join(temporaryDirectory, randomUUID());
   try {
-    const file = await open(temporary, 'wx');
+    const file = await open(temporary, 'wx', mode);
     try {
       await file.writeFile(bytes);
       await file.datasync();
