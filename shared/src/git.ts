@@ -31,7 +31,8 @@ export function withSettings(settings: GitSettings, env = gitEnvironment()): Nod
     [`GIT_CONFIG_KEY_${at}`, name],
     [`GIT_CONFIG_VALUE_${at}`, value],
   ]);
-  return { ...env, ...Object.fromEntries(named), GIT_CONFIG_COUNT: String(settings.length) };
+  const variables = Object.fromEntries(named) as NodeJS.ProcessEnv;
+  return { ...env, ...variables, GIT_CONFIG_COUNT: String(settings.length) };
 }
 
 /** A git repository on this machine, spoken to through the git program. */

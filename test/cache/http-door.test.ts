@@ -114,14 +114,14 @@ describe('abuse', () => {
   });
 
   it.each([
-    ['GET /cas/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n', '404'],
-    ['GET /ac/../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n', '404'],
-    ['GET /ac/%2e%2e%2fetc HTTP/1.1\r\nHost: x\r\n\r\n', '404'],
-    [`PUT /cas/${hash} HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n`, '400'],
-    [`PUT /cas/${hash} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, '411'],
-    [`PUT /cas/${hash} HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999\r\n\r\n`, '507'],
-    [`DELETE /cas/${hash} HTTP/1.1\r\nHost: x\r\n\r\n`, '405'],
-    [`PUT /ac/${'k'.repeat(5000)} HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx`, '404'],
+    ['GET /cas/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n', '404'],
+    ['GET /ac/../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n', '404'],
+    ['GET /ac/%2e%2e%2fetc HTTP/1.1\r\nHost: localhost\r\n\r\n', '404'],
+    [`PUT /cas/${hash} HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n`, '400'],
+    [`PUT /cas/${hash} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, '411'],
+    [`PUT /cas/${hash} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999\r\n\r\n`, '507'],
+    [`DELETE /cas/${hash} HTTP/1.1\r\nHost: localhost\r\n\r\n`, '405'],
+    [`PUT /ac/${'k'.repeat(5000)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx`, '404'],
   ])('%j is answered %s', async (request, status) => {
     expect(await raw(request)).toMatch(new RegExp(`^HTTP/1.1 ${status}`));
   });
@@ -143,7 +143,7 @@ describe('abuse', () => {
       const socket = connect(Number(port), hostname);
       socket.on('error', () => undefined);
       socket.write(
-        `PUT /cas/${sha256(Buffer.from(String(n)))} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nhalf`,
+        `PUT /cas/${sha256(Buffer.from(String(n)))} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nhalf`,
       );
       sockets.push(socket);
     }

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket, type PeerCertificate } from 'node:tls';
+import type {
+  Metadata} from '@grpc/grpc-js';
 import {
-  Metadata,
   ServerInterceptingCall,
   ServerListenerBuilder,
   status,

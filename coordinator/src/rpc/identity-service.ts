@@ -11,7 +11,7 @@ import type { Logger } from '@kbisect/shared/log';
 import type { Credential } from '../identity/credentials.js';
 import type { Identity } from '../identity/entrance.js';
 import type { Gate } from '../identity/gate.js';
-import { LoginLimit } from '../identity/login-limit.js';
+import type { LoginLimit } from '../identity/login-limit.js';
 import { unary } from './handler.js';
 
 /** What the identity service is made from. */
