@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -107,6 +107,37 @@ describe('a build tree', () => {
     await expect(build(tree, 'first', {}, ['other-value'])).rejects.toThrow(
       /does not apply: .*kernel\/sysctl\.c/,
     );
+  });
+});
+
+describe('ccache', () => {
+  it('has a kernel source compiled without a preprocessor before it, unless it reads what ccache would not see', async () => {
+    const tree = join(directory, 'incbin');
+    await mkdir(tree);
+    const bench = await workbench(tree);
+    const ccache = (await Ccache.open(join(directory, 'ccache-incbin'), [bench.toolchain]))!;
+    await writeFile(
+      join(tree, 'try.mk'),
+      'all: plain.o reads.o host.o\n%.o: %.c\n\tgcc -Wp,-MMD,$@.d $(flags) -c -o $@ $<\nplain.o reads.o: flags = -D__KERNEL__\n',
+    );
+    await writeFile(join(tree, 'plain.h'), '#define ONE 1\n');
+    await writeFile(join(tree, 'plain.c'), '#include "plain.h"\nint one(void) { return ONE; }\n');
+    await writeFile(join(tree, 'host.c'), '#include <limits.h>\nint most(void) { return INT_MAX; }\n');
+    await writeFile(join(tree, 'reads.c'), 'asm(".incbin \\"data\\"");\n');
+    const objects = async (data: string) => {
+      await writeFile(join(tree, 'data'), data);
+      const done = await run(makeCommand({ ...bench, ccache }, ['-B', '-f', 'try.mk']));
+      expect(done.status).toBe(0);
+      return readFile(join(tree, 'reads.o'), 'latin1');
+    };
+    expect(await objects('the first data')).toContain('the first data');
+    expect(await objects('the other data')).toContain('the other data');
+    const statistics = await ccache.statistics();
+    expect(statistics.get('direct_cache_hit')).toBe(2); // plain and host, the second time
+    expect(statistics.get('preprocessed_cache_miss')).toBe(1); // host, the first time
+    await writeFile(join(tree, 'plain.h'), '#define ONE 2\n');
+    await objects('the other data');
+    expect((await ccache.statistics()).get('cache_miss')).toBe(3);
   });
 });
 

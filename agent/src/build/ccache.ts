@@ -1,8 +1,12 @@
 import { mkdir, rm, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { runText } from '@kbisect/shared/process';
-import { programPath } from '../program-path.js';
+import { programPath, searchPath } from '../program-path.js';
 import type { Toolchain } from './toolchain.js';
+
+/** What stands for each compiler. */
+const COMPILER = fileURLToPath(new URL('../../ccache/compiler', import.meta.url));
 
 /** Of objects that are kept on an agent. */
 const MAX_SIZE = '10G';
@@ -21,15 +25,19 @@ export class Ccache {
 
   /** Undefined when this machine has no ccache. */
   static async open(directory: string, toolchains: readonly Toolchain[]): Promise<Ccache | undefined> {
-    const program = await programPath('ccache');
-    if (program === undefined) return undefined;
+    if ((await programPath('ccache')) === undefined) return undefined;
     const ccache = new Ccache(join(directory, 'bin'), join(directory, 'objects'));
     await rm(ccache.bin, { recursive: true, force: true });
     for (const place of [ccache.bin, ccache.store]) await mkdir(place, { recursive: true });
     for (const compiler of new Set(toolchains.flatMap(compilersOf))) {
-      await symlink(program, join(ccache.bin, compiler));
+      await symlink(COMPILER, join(ccache.bin, compiler));
     }
     return ccache;
+  }
+
+  /** What a build has to see. */
+  get readable(): string[] {
+    return [this.bin, dirname(COMPILER)];
   }
 
   /** @param remote base URL of the farm's objects, if it has any */
@@ -38,6 +46,8 @@ export class Ccache {
       CCACHE_DIR: this.store,
       CCACHE_TEMPDIR: join(this.store, 'tmp'),
       CCACHE_CONFIGPATH: '/dev/null',
+      // Where the compilers themselves are.
+      CCACHE_PATH: searchPath().join(delimiter),
       CCACHE_MAXSIZE: MAX_SIZE,
       CCACHE_BASEDIR: tree,
       CCACHE_NOHASHDIR: 'true',

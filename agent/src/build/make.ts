@@ -46,7 +46,7 @@ export function makeCommand(bench: Workbench, args: readonly string[], more: Par
   return {
     ...contained(command, sandbox, {
       writable: [tree, ...(ccache ? [ccache.store] : [])],
-      readable: [BUILD_PATH, ...(ccache ? [ccache.bin] : []), ...(objects ? [objects.directory] : [])],
+      readable: [BUILD_PATH, ...(ccache?.readable ?? []), ...(objects ? [objects.directory] : [])],
     }),
     env: {
       PATH: places.join(delimiter),
