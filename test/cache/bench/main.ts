@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { BlobName } from '@kbisect/shared/cache/blob-name';
 import { digest } from '@kbisect/shared/digest';
 import { CacheServer } from '../cache-server.js';
-import { bareStream } from './bare-stream.js';
+import { bareStreams } from './bare-stream.js';
 import { nginx } from './nginx.js';
 import { readAllOverGrpc } from './grpc-reader.js';
 import { fetchAll } from './http-reader.js';
@@ -52,10 +52,10 @@ try {
       const list = repeat(files, Math.ceil(total / size));
       const [baseGrpc, grpc] = await best(
         rounds,
-        () => bareStream(list.length * size, readers),
+        () => bareStreams(list.length, size, readers),
         () => timed(() => readAllOverGrpc(server, list, readers)),
       );
-      report(`gRPC read, ${readers} at once`, total / grpc, 'bare grpc-js stream', total / baseGrpc, 0.8);
+      report(`gRPC read, ${readers} at once`, total / grpc, 'bare grpc-js streams', total / baseGrpc, 0.8);
       const http = async () =>
         timed(() =>
           fetchAll(
