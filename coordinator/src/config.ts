@@ -5,7 +5,7 @@ import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { CachePlace } from './cache/open-cache.js';
 import type { TlsSettings } from './identity/entrance.js';
 import type { JournalPlace } from './journal/open-journal.js';
-import type { Webhook } from './webhooks.js';
+import type { Webhook } from './events/webhooks.js';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
 
 const seconds = z.number().positive().max(86_400);
@@ -57,6 +57,8 @@ const file = z.strictObject({
       'ca, cert and key, or none of them',
     )
     .optional(),
+  /** NATS servers on whose subjects the events of jobs are published. */
+  events: z.strictObject({ servers: z.string() }).optional(),
   /** Who is told when jobs begin and end; the secret is in a file of its own. */
   webhooks: z
     .array(z.strictObject({ url: z.url({ protocol: /^https?$/ }), secretFile: z.string() }))
@@ -70,6 +72,8 @@ export interface Config {
   readonly cache: CachePlace;
   readonly journal: JournalPlace;
   readonly hooks: readonly Webhook[];
+  /** NATS servers that are told of every event. */
+  readonly events: string | undefined;
   readonly tls: TlsSettings | undefined;
 }
 
@@ -114,6 +118,7 @@ async function configOf(settings: z.infer<typeof file>, path: string): Promise<C
     cache: placeFrom(cache),
     journal,
     hooks,
+    events: settings.events?.servers,
     tls: settings.tls,
   };
 }

@@ -30,6 +30,8 @@ import { openCache, type OpenCache } from './cache/open-cache.js';
 import { PeoplePins } from './cache/people-pins.js';
 import { readConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
+import { NatsEvents } from './events/nats-events.js';
+import { Webhooks } from './events/webhooks.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
 import { openEntrance } from './identity/entrance.js';
@@ -37,6 +39,7 @@ import { LoginLimit } from './identity/login-limit.js';
 import { openJournal } from './journal/open-journal.js';
 import { makeChecks } from './make-checks.js';
 import { FarmMetrics } from './metrics/farm-metrics.js';
+import { connectNats } from './nats.js';
 import { readChanges } from './read-changes.js';
 import { ObservedJournal } from './journal/observed-journal.js';
 import { Repository } from './repository.js';
@@ -54,7 +57,6 @@ import { LiveConsoles } from './rpc/live-consoles.js';
 import { sessionService } from './rpc/session-service.js';
 import { addStandardServices } from './rpc/standard-services.js';
 import { Farm } from './scheduler/farm.js';
-import { Webhooks } from './webhooks.js';
 
 export interface CoordinatorOptions {
   /** Directory of everything that the coordinator keeps. */
@@ -82,7 +84,7 @@ const GRPC_OPTIONS = {
  */
 export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
   const log = createLog('coordinator');
-  const { timing, bounds, hooks, tls, ...places } = await readConfig(options.config);
+  const { timing, bounds, hooks, events: eventServers, tls, ...places } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
@@ -117,11 +119,15 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
     const webhooks = new Webhooks(hooks, log, closing.signal);
     opened.push(() => webhooks.settled());
+    const nats = eventServers === undefined ? undefined : await connectNats(eventServers);
+    if (nats) opened.push(() => nats.drain());
+    const natsEvents = nats && new NatsEvents(nats);
     const journal = new ObservedJournal(kept.journal, (job, events) => {
       jobPins.take(job, events);
       for (const event of events) {
         metrics.happened(event);
         webhooks.happened(job, event);
+        if (farm.jobs.get(job)?.spec.private !== true) natsEvents?.happened(job, event);
       }
     });
 

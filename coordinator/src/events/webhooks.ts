@@ -3,7 +3,7 @@ import pRetry from 'p-retry';
 import { messageOf } from '@kbisect/shared/errors';
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Logger } from '@kbisect/shared/log';
-import { stateWord } from './scheduler/job-state.js';
+import { stateWord } from '../scheduler/job-state.js';
 
 /** Who is told when jobs begin and end. */
 export interface Webhook {

@@ -7,7 +7,7 @@ import { createLog } from '@kbisect/shared/log';
 import { JobState, Verdict, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId } from '@kbisect/shared/ids';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { ended, judged } from './scheduler/facts.js';
+import { ended, judged } from '../scheduler/facts.js';
 import { Webhooks } from './webhooks.js';
 
 const log = createLog('test');
