@@ -35,6 +35,8 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly backportTo?: readonly string[];
   /** Seen by the submitter and those who run the farm. */
   readonly private?: boolean;
+  /** How many builds may be spent to find out which settings the culprit takes. */
+  readonly minimiseConfig?: number;
   readonly detach?: boolean;
   readonly json?: boolean;
   readonly local?: boolean;
@@ -125,6 +127,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     private: options.private,
     submitter: undefined, // the coordinator knows
     backportTo: branchesOf(options, ends).map((name) => ({ name, commit: name })),
+    minimiseConfig: minimisingOf(options),
   };
   if (isRemote(options.repo)) {
     return {
@@ -169,6 +172,29 @@ function branchesOf({ backportTo = [], certify }: BisectOptions, { mode }: Ends)
     );
   }
   return backportTo;
+}
+
+/** How many builds the settings are worth. @throws KbisectError `invalid-argument` when the job has none to be minimised */
+function minimisingOf({
+  minimiseConfig,
+  certify,
+  profile,
+  configFragment,
+}: BisectOptions): number | undefined {
+  if (minimiseConfig === undefined) return undefined;
+  if (profile === undefined && configFragment === undefined) {
+    throw new KbisectError(
+      'invalid-argument',
+      '--minimise-config is about the settings of --profile and --config-fragment: give one of them',
+    );
+  }
+  if (!certify) {
+    throw new KbisectError(
+      'invalid-argument',
+      '--minimise-config begins with what is certified: leave out --no-certify',
+    );
+  }
+  return minimiseConfig;
 }
 
 /** The job in one line, for lists. */

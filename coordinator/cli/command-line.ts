@@ -176,6 +176,14 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       'name the culprit as the search finds it, without trying it again and reverting it',
     )
     .option('--private', 'hide the job from all but you, operators and admins')
+    .addOption(
+      new Option(
+        '--minimise-config [builds]',
+        'find out which settings of profile and fragments the culprit takes, in so many builds (default: 100)',
+      )
+        .preset('100')
+        .argParser(wholeNumber(1, 100_000)),
+    )
     .option('--detach', 'print the job and leave it to the farm')
     .addOption(json())
     .option('--local', 'start a farm for this job alone, and take it down afterwards')

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { LeaseEnd, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Check, CheckKind, CheckResult, LeaseEnd, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { eventLine, type EventLine } from './event-line.js';
 import { plain } from './paint.js';
 import { advance, unknownProgress } from './progress.js';
@@ -55,6 +55,35 @@ it('shows a subject without its control characters', () => {
     text.includes('(crash'),
   );
   expect(line?.text).toBe('222222222222 fixed net: fix  it (crash: BUG: in foo)');
+});
+
+it('keeps of the search for settings how many are enough, each time that it is fewer', () => {
+  const culprit = '3'.repeat(40);
+  const parent = '4'.repeat(40);
+  const checksOf = (...settings: number[]) =>
+    [culprit, parent].map((of) => Check.fromPartial({ kind: CheckKind.CHECK_KIND_CONFIG, of, settings }));
+  const checked = (check: number, result: CheckResult) =>
+    event(151, {
+      $case: 'checked',
+      value: { check, result, detail: 'pass', verdict: Verdict.VERDICT_UNSPECIFIED },
+    });
+  const { CHECK_RESULT_PASS: PASS, CHECK_RESULT_FAIL: FAIL } = CheckResult;
+  const settings = ['CONFIG_A=y', 'CONFIG_B=y', 'CONFIG_C=y'];
+  const lines = linesOf([
+    ...recordedJob(Mode.MODE_REGRESSION),
+    event(150, { $case: 'minimising', value: { culprit, parent, settings } }),
+    event(150, { $case: 'checking', value: { culprit, checks: [...checksOf(0), ...checksOf(1, 2)] } }),
+    checked(0, FAIL),
+    checked(2, PASS),
+    checked(3, PASS),
+  ]);
+  expect(lines.slice(-5)).toEqual([
+    { text: '333333333333 is certified; which of 3 settings it takes is found out', lasting: true },
+    { text: '2 configurations to be tried', lasting: false },
+    { text: 'FAIL: 333333333333 with 1 setting (pass)', lasting: false },
+    { text: 'PASS: 333333333333 with 2 settings (pass)', lasting: false },
+    { text: '2 of 3 settings are enough', lasting: true },
+  ]);
 });
 
 it('says why work goes elsewhere', () => {

@@ -5,7 +5,7 @@ import { describeCheck, resultWord } from '../src/scheduler/checks.js';
 import { describeOutcome } from '../src/scheduler/oracle.js';
 import type { Paint } from './paint.js';
 import { printable } from './printable.js';
-import { modeOf, type Progress } from './progress.js';
+import { configAfter, modeOf, type Progress } from './progress.js';
 import { count, duration, verdictWord } from './words.js';
 
 /** A line about an event. */
@@ -95,6 +95,8 @@ export function eventLine(
     }
     case 'checking': {
       const { culprit, checks } = fact.value;
+      if (checks.every(({ kind }) => kind === CheckKind.CHECK_KIND_CONFIG))
+        return passing(`${count(checks.length / 2, 'configuration')} to be tried`);
       return checks.every(({ kind }) => kind === CheckKind.CHECK_KIND_PAIR)
         ? passing(`${count(checks.length, 'merge')} of the sides of ${shortId(culprit)} to be tried`)
         : lasting(`${shortId(culprit)} is what is left: it is checked before it is named`);
@@ -102,7 +104,18 @@ export function eventLine(
     case 'checked': {
       const check = before.checks[fact.value.check];
       const what = check === undefined ? 'a check' : describeCheck(check);
-      return lasting(`${resultWord(fact.value.result)}: ${what} (${printable(fact.value.detail)})`);
+      const text = `${resultWord(fact.value.result)}: ${what} (${printable(fact.value.detail)})`;
+      if (check?.kind !== CheckKind.CHECK_KIND_CONFIG) return lasting(text);
+      const config = configAfter(before, check, fact.value.result);
+      return config !== undefined && config.enough < (before.config?.enough ?? 0)
+        ? lasting(`${config.enough} of ${count(config.all, 'setting')} are enough`)
+        : passing(text);
+    }
+    case 'minimising': {
+      const { culprit, settings } = fact.value;
+      return lasting(
+        `${shortId(culprit)} is certified; which of ${count(settings.length, 'setting')} it takes is found out`,
+      );
     }
     case 'ended':
     case undefined:

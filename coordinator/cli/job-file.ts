@@ -49,6 +49,7 @@ const FIELDS = {
   timeout: { schema: word },
   audit: { schema: word },
   'backport-to': { schema: words },
+  'minimise-config': { schema: z.union([flag, word], { error: 'must be true, or a number of builds' }) },
   certify: { schema: flag },
 } as const satisfies Record<string, { readonly schema: z.ZodType; readonly path?: boolean }>;
 

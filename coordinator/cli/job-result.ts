@@ -1,6 +1,7 @@
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { JobState, Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
+import { minimalConfigText } from '../src/report/minimal-config-text.js';
 import { termsOf } from '../src/report/terms.js';
 import { ExitStatus } from './exit-status.js';
 import { printable } from './printable.js';
@@ -17,6 +18,8 @@ export interface JobResult {
   /** What the culprit could be; only when the job ended ambiguous. */
   readonly candidates?: readonly string[];
   readonly candidatesLeft?: number;
+  /** The settings that the culprit takes, as lines of a config; only where that was asked. */
+  readonly minimalConfig?: { readonly settings: readonly string[]; readonly minimal: boolean };
   /** How likely it is right, 0 to 1; only where trials of one commit may disagree. */
   readonly confidence?: number;
   readonly reason: string;
@@ -38,6 +41,9 @@ export function jobResult(job: Job): JobResult {
     culprit: job.culprit === '' ? null : { commit: job.culprit, subject: job.culpritSubject },
     ...(job.state === JobState.JOB_STATE_AMBIGUOUS && { candidates: job.candidates }),
     ...(!isOver(job.state) && { candidatesLeft: job.candidatesLeft }),
+    ...(job.minimalConfig && {
+      minimalConfig: { settings: job.minimalConfig.settings, minimal: job.minimalConfig.minimal },
+    }),
     ...(job.confidence !== undefined && { confidence: job.confidence }),
     reason: job.reason,
     builds: job.builds,
@@ -60,6 +66,10 @@ export function resultText(job: Job): string {
         `${job.culprit} is the first ${terms.new} commit${surely(job)}`,
         `    ${printable(job.culpritSubject)}`,
       );
+      if (job.minimalConfig) {
+        lines.push(printable(minimalConfigText(job.minimalConfig)));
+        for (const setting of job.minimalConfig.settings) lines.push(`    ${printable(setting)}`);
+      }
       break;
     case JobState.JOB_STATE_AMBIGUOUS:
       lines.push(`the first ${terms.new} commit could be any of these (${reason}):`);

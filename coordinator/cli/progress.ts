@@ -1,5 +1,6 @@
 import type { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import {
+  CheckKind,
   CheckResult,
   LeaseEnd,
   Mode,
@@ -22,6 +23,14 @@ export interface Work {
   readonly since: number;
   /** What it is expected to take in all, in seconds; 0 when not known. */
   readonly expectedSeconds: number;
+}
+
+/** The search for the settings that a culprit takes. */
+export interface ConfigProgress {
+  readonly all: number;
+  readonly enough: number;
+  /** Subsets of which one of the two commits has shown what it should. */
+  readonly half: ReadonlySet<string>;
 }
 
 /** A job as a watcher knows it. */
@@ -52,6 +61,8 @@ export interface Progress {
   readonly certifying: boolean;
   /** All checks so far. */
   readonly checks: readonly Check[];
+  /** How many of the settings are enough for the culprit, as far as is known, where that is looked for. */
+  readonly config: ConfigProgress | undefined;
   readonly ended: { readonly state: JobState; readonly reason: string } | undefined;
 }
 
@@ -75,6 +86,7 @@ export function unknownProgress(job: string): Progress {
     lost: undefined,
     certifying: false,
     checks: [],
+    config: undefined,
     ended: undefined,
   };
 }
@@ -152,7 +164,14 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
       return progress;
     case 'checking':
       return { ...progress, certifying: true, checks: [...progress.checks, ...fact.value.checks] };
+    case 'minimising': {
+      const all = fact.value.settings.length;
+      return { ...progress, config: { all, enough: all, half: new Set() } };
+    }
     case 'checked': {
+      const check = progress.checks[fact.value.check];
+      if (check?.kind === CheckKind.CHECK_KIND_CONFIG)
+        return { ...progress, config: configAfter(progress, check, fact.value.result) };
       const failed = fact.value.result === CheckResult.CHECK_RESULT_FAIL;
       return failed ? { ...progress, certifying: false } : progress;
     }
@@ -169,15 +188,29 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
   }
 }
 
+/** What is known of the settings when one more check of them has come to something. */
+export function configAfter(
+  { config }: Progress,
+  { settings }: Check,
+  result: CheckResult,
+): ConfigProgress | undefined {
+  if (config === undefined || result !== CheckResult.CHECK_RESULT_PASS) return config;
+  const { half, enough } = config;
+  const subset = settings.join();
+  if (half.has(subset)) return { ...config, enough: Math.min(enough, settings.length) };
+  return { ...config, half: new Set(half).add(subset) };
+}
+
 /** Where a job stands, in a few words. */
 export function stage({
   spec,
   total,
   verdicts,
   certifying,
-}: Progress): 'preparing' | 'proving' | 'searching' | 'certifying' {
+  config,
+}: Progress): 'preparing' | 'proving' | 'searching' | 'certifying' | 'minimising' {
   if (spec === undefined || total === undefined) return 'preparing';
-  if (certifying) return 'certifying';
+  if (certifying) return config === undefined ? 'certifying' : 'minimising';
   return [spec.new, ...spec.olds].every((end) => verdicts.has(end)) ? 'searching' : 'proving';
 }
 

@@ -89,6 +89,8 @@ function outlookText(progress: Progress): string {
       return 'proving the ends';
     case 'certifying':
       return 'checking the culprit';
+    case 'minimising':
+      return `minimising the config: ${progress.config?.enough ?? 0} of ${count(progress.config?.all ?? 0, 'setting')}`;
     case 'searching':
       return rounds === 0 ? 'nearly there' : `about ${count(rounds, 'round')}${time} to go`;
   }

@@ -45,7 +45,7 @@ export interface Surroundings {
     spec: JobSpec,
     question: Question,
     signal: AbortSignal,
-  ) => Promise<Extract<Input, { kind: 'checks' | 'sides' }>>;
+  ) => Promise<Extract<Input, { kind: 'checks' | 'sides' | 'settings' }>>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Ends the daemon: what is in memory and what is in the journal have come apart. */

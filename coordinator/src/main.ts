@@ -132,6 +132,8 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     });
 
     // What decides, and the shell around it.
+    const readText = async (digest: string, size: number) =>
+      (await wholeBlob(blobs, blobName(digest, size))).toString('utf8');
     const broken = new AbortController();
     const stop = AbortSignal.any([signal, broken.signal, closing.signal]);
     const dispatcher = new Dispatcher(
@@ -146,7 +148,15 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
           const console = await wholeBlob(blobs, blobName(digest, size));
           return repository.suspectsIn(console.toString('utf8'), spec, graph, cancel);
         },
-        makeChecks: (job, spec, question, cancel) => makeChecks(repository.git, job, spec, question, cancel),
+        makeChecks: (job, spec, question, cancel) =>
+          makeChecks(
+            repository.git,
+            job,
+            spec,
+            question,
+            ({ digest, size }) => readText(digest, size),
+            cancel,
+          ),
         clock: systemClock,
         log,
         fail: (error) => broken.abort(error),
@@ -171,8 +181,6 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const grpc = new Server({ ...GRPC_OPTIONS, interceptors: [gate.interceptor] });
     opened.push(() => grpc.forceShutdown());
     const consoles = new LiveConsoles();
-    const readText = async (digest: string, size: number) =>
-      (await wholeBlob(blobs, blobName(digest, size))).toString('utf8');
     const shown = { dispatcher, journal, repository, consoles, readText };
     const parts = { ...shown, gate, newId, gitUrl, version: VERSION, log };
     const ccacheUrl = `${scheme}://${httpAddress}/ac`;

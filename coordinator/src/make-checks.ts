@@ -1,6 +1,14 @@
-import { CheckKind, Check, Mode, Verdict, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  CheckKind,
+  Check,
+  Mode,
+  Verdict,
+  type BlobRef,
+  type JobSpec,
+} from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId, type JobId } from '@kbisect/shared/ids';
+import { formatSetting, mergeSettings, parseConfig } from '@kbisect/shared/settings';
 import { cherryPick, mergeOf, revert } from '@kbisect/shared/transplant';
 import { backportOf, fixesOf } from './branches.js';
 import { readGraph } from './git-range.js';
@@ -9,17 +17,19 @@ import type { Input } from './scheduler/inputs.js';
 import type { Question } from './scheduler/output.js';
 import type { Merging, Sides } from './scheduler/pair-search.js';
 
-type Made = Extract<Input, { kind: 'checks' | 'sides' }>;
+type Made = Extract<Input, { kind: 'checks' | 'sides' | 'settings' }>;
 
 /**
  * Makes or reads what a job asks for the checks of its culprit. Commits that are made have a ref below
  * `refs/kbisect/jobs/<job>/`, from where agents fetch them.
+ * @param readText gives a small blob of the cache as text
  */
 export async function makeChecks(
   git: Git,
   job: JobId,
   spec: JobSpec,
   question: Question,
+  readText: (blob: BlobRef) => Promise<string>,
   signal: AbortSignal,
 ): Promise<Made> {
   const { culprit } = question;
@@ -28,6 +38,8 @@ export async function makeChecks(
       return { kind: 'checks', job, culprit, checks: await certificate(git, job, spec, question, signal) };
     case 'sides':
       return { kind: 'sides', job, culprit, sides: await readSides(git, culprit, signal) };
+    case 'settings':
+      return { kind: 'settings', job, culprit, settings: await settingsAsked(spec, readText) };
     case 'merges': {
       const checks: Check[] = [];
       for (const merging of question.merges) checks.push(await mergeCheck(git, job, merging));
@@ -64,6 +76,17 @@ async function certificate(
     await revertCheck(git, job, culprit, commitId(spec.new), spec.olds.map(commitId)),
     ...(await backportChecks(git, job, culprit, spec)),
   ];
+}
+
+/** What profile and fragments ask of the configuration together, as lines of a config. */
+async function settingsAsked(
+  { test }: JobSpec,
+  readText: (blob: BlobRef) => Promise<string>,
+): Promise<string[]> {
+  if (test?.$case !== 'boot') return [];
+  const layers = [test.value.profile, ...test.value.fragments].flatMap((layer) => layer?.blob ?? []);
+  const texts = await Promise.all(layers.map(readText));
+  return mergeSettings(texts.map(parseConfig)).map(formatSetting);
 }
 
 /** What each side of a merge has that the other has not; none when the merge did more than to put them together. */

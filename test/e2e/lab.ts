@@ -22,6 +22,7 @@ export interface Result {
   readonly trials: number;
   readonly cacheHits: number;
   readonly classes: number;
+  readonly minimalConfig?: { readonly settings: readonly string[]; readonly minimal: boolean };
   readonly audit?: { readonly compared: number; readonly wrong: number };
 }
 

@@ -60,6 +60,13 @@ function sample(subject: string, more: Partial<ReportDocument> = {}, author = 'A
     branches: [
       { name: 'linux-6.1.y', commit: id('e'), has: 'backport', backport: { commit: id('f'), subject } },
     ],
+    minimalConfig: {
+      settings: [{ setting: 'CONFIG_SCSI_DEBUG=y', without: 'the culprit: the guest lacks /dev/sg0' }],
+      spared: ['CONFIG_CMDLINE="quiet"', 'CONFIG_EXT4_FS=y', 'CONFIG_PCI=y'],
+      kept: ['CONFIG_PCI=y'],
+      minimal: true,
+      reason: '',
+    },
     people: [
       { name: author, email: 'author@example.org', roles: ['author'] },
       { name: 'Doe, J. (Company)', email: 'j@example.org', roles: ['maintainer (SCSI)'] },
@@ -100,6 +107,20 @@ describe('a report by e-mail', () => {
     );
     expect(mail.headers.get('To')).toBe('An Author <author@example.org>');
     expect(mail.headers.get('Cc')).toBe('"Doe, J. (Company)" <j@example.org>, linux-scsi@vger.kernel.org');
+  });
+
+  it('says which settings the culprit takes, what is seen without them, and how far that was found out', () => {
+    const text = mailOf(sample('scsi: read too far')).body.join('\n');
+    expect(text).toContain(`Configuration
+-------------
+it takes 1 of the 4 settings asked for:
+CONFIG_SCSI_DEBUG=y (without it, the culprit: the guest lacks /dev/sg0)
+not needed: CONFIG_CMDLINE="quiet", CONFIG_EXT4_FS=y
+not needed, and on all the same: CONFIG_PCI=y
+`);
+    const spent = { settings: [], spared: ['CONFIG_A=y'], kept: [], minimal: false, reason: 'it was spent' };
+    const other = mailOf(sample('a', { minimalConfig: spent })).body.join('\n');
+    expect(other).toContain('it takes at most 0 of the 1 setting asked for; this is not minimal');
   });
 
   it('of a fix names it as such, and tells regzbot of no regression', () => {

@@ -30,6 +30,7 @@ export function describeDurable({ fact }: JobEvent): string {
     case 'refuted':
     case 'mended':
     case 'checking':
+    case 'minimising':
     case undefined:
       return fact?.$case ?? 'nothing';
   }

@@ -2,7 +2,6 @@ import { constants, copyFile, readFile, rename, stat, utimes, writeFile } from '
 import { join } from 'node:path';
 import { KbisectError, systemCode } from '@kbisect/shared/errors';
 import { commandFailed, run } from '@kbisect/shared/process';
-import { makeCommand, type Workbench } from './make.js';
 import {
   formatConfig,
   lostSettings,
@@ -10,7 +9,8 @@ import {
   parseConfig,
   type Lost,
   type Setting,
-} from './symbols.js';
+} from '@kbisect/shared/settings';
+import { makeCommand, type Workbench } from './make.js';
 
 /** The project's own fragment: what a serial-console initramfs boot needs. */
 export const MINIMAL_PROFILE = new URL('../../profiles/minimal.config', import.meta.url);

@@ -3,9 +3,9 @@ import { posix, join } from 'node:path';
 import type { BuildRecord } from '@kbisect/shared/build-record';
 import { digestOfFile } from '@kbisect/shared/digest';
 import { runText } from '@kbisect/shared/process';
+import { parseConfig } from '@kbisect/shared/settings';
 import type { Reads } from './access-times.js';
 import { parseCommandFile, type CommandFile } from './command-file.js';
-import { parseConfig } from './symbols.js';
 
 /** A build that is over, and what is known of its reading. */
 export interface FinishedBuild {

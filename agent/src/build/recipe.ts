@@ -30,6 +30,21 @@ export function recipeDigest(recipe: Recipe): Digest {
 }
 
 /**
+ * Names the build of a source, with what is cherry-picked on it, by the configuration that came of its recipe.
+ * @param config SHA-256 of the `.config`
+ */
+export function configuredAction(
+  tree: TreeId,
+  fixups: readonly CommitId[],
+  { arch, target, toolchain }: Pick<Recipe, 'arch' | 'target' | 'toolchain'>,
+  config: string,
+): Digest {
+  return digestOf(
+    JSON.stringify(['configured', BUILD_ENVIRONMENT, tree, fixups, { arch, target, toolchain }, config]),
+  );
+}
+
+/**
  * Names the build of a source, with what is cherry-picked on it, by a recipe: equal keys give equal images.
  * @param clean whether it is of a tree in which nothing was built before
  */

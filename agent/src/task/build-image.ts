@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { encodeBuildRecord } from '@kbisect/shared/build-record';
 import { digestOfFile } from '@kbisect/shared/digest';
 import { KbisectError } from '@kbisect/shared/errors';
+import type { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { Arch } from '../boot/arch.js';
 import type { BuildSource, BuildTree } from '../build/build-tree.js';
@@ -27,6 +28,8 @@ export interface BuildOrder extends Pick<ConfigRequest, 'base' | 'profile' | 'fr
   readonly modules: readonly string[];
   /** An image that this one is known to be equal to, given the digest of the configuration. */
   readonly equal: (config: string) => Promise<KnownImage | undefined>;
+  /** What came of the same source's build with the same configuration, given its digest. */
+  readonly same: (config: string) => Promise<ActionResult | undefined>;
   readonly directory: string;
   /** Whether reads show in access times here; without them no record can be made. */
   readonly readsShow: boolean;
@@ -36,6 +39,7 @@ export interface BuildOrder extends Pick<ConfigRequest, 'base' | 'profile' | 'fr
 export type Built =
   | { readonly kind: 'image'; readonly tree: string; readonly record: string | undefined }
   | { readonly kind: 'equal'; readonly known: KnownImage }
+  | { readonly kind: 'same'; readonly result: ActionResult }
   | { readonly kind: 'failed'; readonly failure: string; readonly signature: string };
 
 /**
@@ -82,6 +86,8 @@ export async function buildImage(
     const { digest } = await digestOfFile(join(tree.directory, '.config'));
     const known = await order.equal(digest);
     if (known) return { kind: 'equal', known };
+    const result = await order.same(digest);
+    if (result) return { kind: 'same', result };
     began = Date.now();
     const outcome = await buildKernel({
       bench,

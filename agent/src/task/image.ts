@@ -12,7 +12,7 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { Arch } from '../boot/arch.js';
 import type { BuildSource } from '../build/build-tree.js';
 import { MINIMAL_PROFILE } from '../build/configure.js';
-import { buildAction, recipeDigest } from '../build/recipe.js';
+import { buildAction, configuredAction, recipeDigest } from '../build/recipe.js';
 import type { Toolchain } from '../build/toolchain.js';
 import type { Report } from '../session/session.js';
 import type { BootMeans } from './boot-means.js';
@@ -21,6 +21,7 @@ import { fixupsFor } from './fixups.js';
 import type { BuiltModule } from './guest-parts.js';
 import type { CachedFile } from './initramfs.js';
 import { fetchKnownImage, type KnownImage } from './known-image.js';
+import { SameConfig } from './same-config.js';
 import type { Slot } from './slot.js';
 
 /** What came of a commit's build, whoever did it. */
@@ -49,8 +50,8 @@ export interface BuiltImage {
 
 /**
  * The image of a commit: from the cache when it was ever built by this recipe, else built here and put there. A failure
- * to build is remembered just the same. An audit builds, whatever is known; a clean build has nothing of what was built
- * before, and is known by clean builds alone.
+ * to build is remembered just the same, and so is what came of its configuration, whatever was asked for. An audit builds,
+ * whatever is known; a clean build has nothing of what was built before, and is known by clean builds alone.
  * @throws KbisectError `invalid-argument` naming config symbols that cannot be set; anything that is wrong with this
  *   machine
  */
@@ -70,10 +71,11 @@ export async function buildOrFetchImage(
   report.progress(Progress_Phase.PHASE_FETCH, 0);
   await slot.mirror.fetchCommit(gitUrl, commit, signal);
   const fixups = await fixupsFor(commit, task.fixups, test.fixups, slot.mirror, gitUrl, signal);
-  const texts = await readConfigs(test, slot, signal);
+  const texts = await readConfigs(task, test, slot, signal);
+  const target = [arch.target, ...test.modules].join(' ');
   const recipe = recipeDigest({
     arch: test.arch,
-    target: [arch.target, ...test.modules].join(' '),
+    target,
     base: texts.base ?? (await readFile(MINIMAL_PROFILE, 'utf8')),
     baseIsProfile: texts.base === undefined,
     profile: texts.profile ?? '',
@@ -81,7 +83,8 @@ export async function buildOrFetchImage(
     toolchain: toolchain.identity,
   });
   const clean = task.clean === true;
-  const action = buildAction(await slot.mirror.git.treeOf(commit), fixups, recipe, clean);
+  const sourceTree = await slot.mirror.git.treeOf(commit);
+  const action = buildAction(sourceTree, fixups, recipe, clean);
   const audit = task.audit === true;
   const known = audit ? undefined : await slot.artifacts.actionResult(action, signal);
   if (known) return fromCache(known, test, recipe, slot, signal);
@@ -102,9 +105,20 @@ export async function buildOrFetchImage(
   const bench = { toolchain, sandbox: means.sandbox, ...before };
   const { jobs, readsShow } = means;
   const { modules } = test;
-  const order = { ...texts, source, arch, bench, jobs, modules, equal, readsShow, directory: slot.directory };
+  const made = { arch: test.arch, target, toolchain: toolchain.identity };
+  using sameConfig = new SameConfig(slot.artifacts, (config) =>
+    configuredAction(sourceTree, fixups, made, config),
+  );
+  const same = async (config: string) =>
+    audit || clean ? undefined : sameConfig.result(config, waiting, signal);
+  const { directory } = slot;
+  const order = { ...texts, source, arch, bench, jobs, modules, equal, same, readsShow, directory };
   const built = await buildImage(order, tree, report, signal);
   if (built.kind === 'equal') return equalImage(built.known, recipe, started);
+  if (built.kind === 'same') {
+    await slot.artifacts.recordAction(action, built.result, signal);
+    return await fromCache(built.result, test, recipe, slot, signal);
+  }
 
   report.progress(Progress_Phase.PHASE_UPLOAD, 0);
   const upload = (path: string) => slot.artifacts.upload(path, signal);
@@ -132,16 +146,14 @@ export async function buildOrFetchImage(
   }
   const failure = built.kind === 'failed' ? built.failure : '';
   const failureSignature = built.kind === 'failed' ? built.signature : undefined;
-  await slot.artifacts.recordAction(
-    action,
-    {
-      outputFiles: outputs,
-      exitCode: failure === '' ? 0 : 1,
-      stdoutRaw: Buffer.from(failureSignature ?? ''),
-      stderrRaw: Buffer.from(failure),
-    },
-    signal,
-  );
+  const result = {
+    outputFiles: outputs,
+    exitCode: failure === '' ? 0 : 1,
+    stdoutRaw: Buffer.from(failureSignature ?? ''),
+    stderrRaw: Buffer.from(failure),
+  };
+  await slot.artifacts.recordAction(action, result, signal);
+  if (sameConfig.action) await slot.artifacts.recordAction(sameConfig.action, result, signal);
   const seconds = secondsSince(started);
   const told = { failure, failureSignature, log, cached: false, seconds, recipe, equalTo: undefined };
   return { ...told, image, modules: builtModules, symbols, record, config };
@@ -198,9 +210,14 @@ async function fromCache(
   };
 }
 
-async function readConfigs(test: BootTest, slot: Slot, signal: AbortSignal) {
+async function readConfigs({ settings }: Task, test: BootTest, slot: Slot, signal: AbortSignal) {
   const text = async (blob: BlobRef | undefined) => (blob ? slot.text(blob, signal) : undefined);
   const fragments: { name: string; text: string }[] = [];
+  if (settings !== undefined) {
+    // As a profile: what this kernel does not have, or not without the others, is let go.
+    const profile = settings.lines.map((line) => `${line}\n`).join('');
+    return { base: await text(test.baseConfig?.blob), profile, fragments };
+  }
   for (const { name, blob } of test.fragments) {
     if (blob) fragments.push({ name, text: await slot.text(blob, signal) });
   }

@@ -52,6 +52,10 @@ export class BundleFiles {
     for (const { branch, patch } of report.checks)
       if (branch !== undefined && patch !== undefined)
         await this.#text(`backport-${branch.replace(/[^A-Za-z0-9._-]+/g, '-')}.patch`, patch);
+    if (report.minimalConfig) {
+      const lines = report.minimalConfig.settings.map(({ setting }) => `${setting}\n`);
+      await this.#text('minimal.config', lines.join(''));
+    }
     await this.#text('report.html', await text(GetReportRequest_Format.FORMAT_HTML));
     await this.#text('report.json', json);
     const log = await this.connection.call<GetLogResponse>((...rest) =>

@@ -128,6 +128,7 @@ export class FarmMetrics {
       case 'mended':
       case 'checking':
       case 'checked':
+      case 'minimising':
       case undefined:
         return;
     }

@@ -9,6 +9,7 @@ import {
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
+import { formatSetting, parseConfig } from '@kbisect/shared/settings';
 import { describeCheck, resultWord } from '../scheduler/checks.js';
 import type { CheckState } from '../scheduler/check-state.js';
 import type { Job } from '../scheduler/job.js';
@@ -28,6 +29,8 @@ export interface ReportSources {
   readonly events: readonly JobEvent[];
   /** A console, or as much of it as is worth reading. */
   readonly readConsole: (blob: BlobRef) => Promise<string>;
+  /** A .config. */
+  readonly readConfig: (blob: BlobRef) => Promise<string>;
 }
 
 /** Gathers all that is known of a job, over or not. */
@@ -61,7 +64,12 @@ export async function gatherReport(job: Job, sources: ReportSources): Promise<Re
     new: await end(spec.new),
     shows: job.proof,
     crash: await crash(job, consoles),
-    checks: await Promise.all(job.certificate.latest.map((state) => check(git, state, names))),
+    checks: await Promise.all(
+      job.certificate.latest
+        .filter((state) => state.check.kind !== CheckKind.CHECK_KIND_CONFIG)
+        .map((state) => check(git, state, names)),
+    ),
+    minimalConfig: await minimalConfig(job, sources),
     branches:
       isRegression && job.culprit !== undefined
         ? await Promise.all(spec.backportTo.map((branch) => stateOfBranch(git, job.culprit!, branch)))
@@ -160,7 +168,32 @@ const KINDS = {
   [CheckKind.CHECK_KIND_REVERT]: 'revert',
   [CheckKind.CHECK_KIND_PAIR]: 'pair',
   [CheckKind.CHECK_KIND_BACKPORT]: 'backport',
+  [CheckKind.CHECK_KIND_CONFIG]: 'culprit', // of these only what they came to is reported
 } as const satisfies Record<Check['kind'], string>;
+
+async function minimalConfig(
+  job: Job,
+  { readConfig }: ReportSources,
+): Promise<ReportDocument['minimalConfig']> {
+  const { config } = job.certificate;
+  if (job.minimalConfig === undefined || config === undefined) return undefined;
+  const { settings, spared, minimal, reason } = job.minimalConfig;
+  const without = (setting: string) => {
+    const state = config.without(setting);
+    if (state === undefined) return 'not tried';
+    return `${state.check.of === config.culprit ? 'the culprit' : 'its parent'}: ${state.detail}`;
+  };
+  const built = config.best?.config;
+  const text = built === undefined ? '' : await readConfig(built).catch(() => '');
+  const on = new Set(parseConfig(text).flatMap((one) => (one.value === 'n' ? [] : formatSetting(one))));
+  return {
+    settings: settings.map((setting) => ({ setting, without: without(setting) })),
+    spared,
+    kept: spared.filter((setting) => on.has(setting)),
+    minimal,
+    reason,
+  };
+}
 
 async function test({ spec, culprit }: Job, consoles: Consoles): Promise<ReportDocument['test']> {
   if (spec.test?.$case !== 'boot') return { kind: 'run', command: spec.test?.value.command ?? '' };

@@ -73,6 +73,21 @@ export const reportDocument = z.object({
     .optional(),
   /** The checks of the last certificate; none of a job that was not certified. */
   checks: z.array(check),
+  /** Which of the settings of profile and fragments the culprit takes, where that was asked. */
+  minimalConfig: z
+    .object({
+      /** Lines of a config that are enough on top of the base, and what the commits show without one of them. */
+      settings: z.array(z.object({ setting: z.string(), without: z.string() })),
+      /** What else was asked for. */
+      spared: z.array(z.string()),
+      /** Those of them that are on all the same: the base or something that is needed turns them on. */
+      kept: z.array(z.string()),
+      /** Without any one of the settings they are not enough. */
+      minimal: z.boolean(),
+      /** Why it is not minimal. */
+      reason: z.string(),
+    })
+    .optional(),
   /** Of a regression: what is known of the stable branches that were named. */
   branches: z.array(
     z.object({

@@ -1,3 +1,4 @@
+import { minimalConfigText } from './minimal-config-text.js';
 import { isFound, reportMail } from './report-mail.js';
 import type { ReportDocument } from './report-document.js';
 
@@ -8,7 +9,7 @@ code, pre { font: 13px/1.4 ui-monospace, monospace } pre { background: #f5f5f5; 
 
 /** The report as one page that needs nothing besides itself. */
 export function reportHtml(report: ReportDocument): string {
-  const { culprit, checks, verdicts, statistics, candidates } = report;
+  const { culprit, checks, minimalConfig, verdicts, statistics, candidates } = report;
   const title = culprit
     ? `${culprit.commit.slice(0, 12)} ${culprit.subject}`
     : `${report.state}: ${report.reason}`;
@@ -31,6 +32,22 @@ export function reportHtml(report: ReportDocument): string {
               escaped(detail),
             ]),
           ),
+        ]
+      : []),
+    ...(minimalConfig
+      ? [
+          '<h2>Configuration</h2>',
+          `<p>${escaped(minimalConfigText({ ...minimalConfig, settings: minimalConfig.settings.map(({ setting }) => setting) }))}</p>`,
+          rows([
+            ...minimalConfig.settings.map(({ setting, without }) => [
+              `<code>${escaped(setting)}</code>`,
+              `without it, ${escaped(without)}`,
+            ]),
+            ...minimalConfig.spared.map((setting) => [
+              `<code>${escaped(setting)}</code>`,
+              minimalConfig.kept.includes(setting) ? 'not needed, and on all the same' : 'not needed',
+            ]),
+          ]),
         ]
       : []),
     '<h2>Verdicts</h2>',

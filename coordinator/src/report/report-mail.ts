@@ -1,5 +1,6 @@
 import { shortId } from '@kbisect/shared/ids';
 import { addressField, headerField, isAscii } from './mail-header.js';
+import { minimalConfigText } from './minimal-config-text.js';
 import { percentage } from './percentage.js';
 import type { NamedCommit, ReportDocument } from './report-document.js';
 import { wrap } from './wrap.js';
@@ -30,6 +31,7 @@ export function reportMail(report: Found): string {
     ...opening(report),
     ...section('What it shows', symptoms(report)),
     ...section('Checks', report.checks.map(checkText)),
+    ...section('Configuration', configTexts(report)),
     ...section(mode === 'fix' ? 'Backports' : 'Stable branches', branchTexts(report)),
     ...section('How it was tested', testTexts(report)),
     ...section('Range', rangeTexts(report)),
@@ -112,6 +114,19 @@ function checkText({ result, what, detail, conflicts }: ReportDocument['checks']
   const files =
     conflicts.length > 0 && !detail.includes('conflict') ? `; conflicts in ${conflicts.join(', ')}` : '';
   return wrap(`${result}: ${what} (${detail}${files})`, '  ');
+}
+
+function configTexts({ minimalConfig }: Found): string[] {
+  if (minimalConfig === undefined) return [];
+  const { settings, spared, kept } = minimalConfig;
+  const lines = settings.map(({ setting }) => setting);
+  const off = spared.filter((setting) => !kept.includes(setting));
+  return [
+    wrap(`${minimalConfigText({ ...minimalConfig, settings: lines })}${lines.length > 0 ? ':' : ''}`),
+    ...settings.map(({ setting, without }) => wrap(`${setting} (without it, ${without})`, '  ')),
+    ...(off.length > 0 ? [wrap(`not needed: ${off.join(', ')}`, '  ')] : []),
+    ...(kept.length > 0 ? [wrap(`not needed, and on all the same: ${kept.join(', ')}`, '  ')] : []),
+  ];
 }
 
 function branchTexts({ branches, checks, mode }: Found): string[] {

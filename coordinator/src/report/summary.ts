@@ -4,7 +4,7 @@ import type { Job } from '../scheduler/job.js';
 
 /** A job in short, as lists and `--json` show it. */
 export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<ProtoJob> {
-  const { id, spec, state, culprit, candidates, reason, confidence } = job;
+  const { id, spec, state, culprit, candidates, reason, confidence, minimalConfig } = job;
   const { builds, trials, cacheHits } = job.evidence;
   return {
     id,
@@ -24,5 +24,6 @@ export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise
     audited: job.audited?.done,
     refuted: job.audited?.refuted,
     confidence,
+    minimalConfig,
   };
 }

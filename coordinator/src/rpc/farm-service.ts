@@ -150,8 +150,9 @@ export function farmService(parts: FarmParts): FarmServer {
     getReport: unary(log, async (request, call) => {
       const job = find(call, request.job);
       const events = await parts.journal.read(job.id);
-      const readConsole = ({ digest, size }: BlobRef) => parts.readText(digest, size);
-      const report = await gatherReport(job, { git: repository.git, events, readConsole });
+      const read = ({ digest, size }: BlobRef) => parts.readText(digest, size);
+      const sources = { git: repository.git, events, readConsole: read, readConfig: read };
+      const report = await gatherReport(job, sources);
       switch (request.format) {
         case GetReportRequest_Format.FORMAT_JSON:
           return { text: `${JSON.stringify(reportDocument.parse(report), undefined, 2)}\n` };

@@ -135,7 +135,18 @@ const jobSpec = z.object({
   certify: z.boolean().optional(),
   private: z.boolean().optional(),
   backportTo: z.array(z.object({ name: z.string().min(1).max(512), commit: revision })).max(100),
+  minimiseConfig: z.number().int().min(1).max(100_000).optional(),
 });
+
+/** Settings are only minimised of what builds kernels, asks for settings, and is certified. */
+const minimisable = jobSpec.refine(
+  ({ minimiseConfig, certify, test }) =>
+    minimiseConfig === undefined ||
+    (certify !== false &&
+      test.$case === 'boot' &&
+      (test.value.profile !== undefined || test.value.fragments.length > 0)),
+  { path: ['minimiseConfig'], error: 'takes a profile or a fragment, and a certificate' },
+);
 
 /** Seconds that a trial gets when the user has not said. */
 const DEFAULT_TIMEOUT_SECONDS = { boot: 60, run: 3600 };
@@ -150,7 +161,7 @@ export function checkJobSpec(spec: JobSpec | undefined): JobSpec {
     runs: spec.runs || 1,
     timeoutSeconds: spec.timeoutSeconds || DEFAULT_TIMEOUT_SECONDS[spec.test?.$case ?? 'boot'],
   };
-  const checked = jobSpec.safeParse(filled);
+  const checked = minimisable.safeParse(filled);
   if (!checked.success) {
     const issue = checked.error.issues[0];
     throw new KbisectError(

@@ -5,10 +5,12 @@ import {
   Verdict,
   type Check,
   type JobSpec,
+  type Outcome,
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, shortId, type AgentName, type CommitId } from '@kbisect/shared/ids';
 import { findingOf, type CheckState, type Reader } from './check-state.js';
 import { certifies, describeCheck } from './checks.js';
+import { ConfigSearch } from './config-search.js';
 import { ended, type Fact, type FactOf } from './facts.js';
 import { isOfPair, searchPair, type Merging, type Pairing, type Sides } from './pair-search.js';
 
@@ -22,12 +24,15 @@ interface Round {
   failed: boolean;
   /** It did not come to its end. */
   left: boolean;
+  /** Which settings the culprit takes, where that is looked for. */
+  config?: ConfigSearch;
 }
 
 /** What has to be made or read for checks. */
 export type CertificateQuestion =
   | { readonly kind: 'certificate'; readonly culprit: CommitId }
   | { readonly kind: 'sides'; readonly culprit: CommitId }
+  | { readonly kind: 'settings'; readonly culprit: CommitId }
   | { readonly kind: 'merges'; readonly culprit: CommitId; readonly merges: readonly Merging[] };
 
 /** What a check asks of the farm. */
@@ -40,6 +45,10 @@ export interface CheckOrder {
   readonly clean: boolean;
   readonly trials: number;
   readonly failedOn: readonly AgentName[];
+  /** Not by the agent that tried the commit first, where there is another. */
+  readonly elsewhere: boolean;
+  /** What is asked of the configuration, where that is not what the job asks for. */
+  readonly settings: readonly string[] | undefined;
 }
 
 /**
@@ -57,6 +66,8 @@ export class Certificate {
   readonly #sides = new Map<CommitId, Sides>();
   /** Merges that were made, of which there is no fact yet. */
   readonly #merged: Check[] = [];
+  /** What the job asks of the configuration, once it was read. */
+  #settings: readonly string[] | undefined;
 
   /** @param need how often a commit is to be tried to be all but sure of it */
   constructor(
@@ -94,6 +105,16 @@ export class Certificate {
     this.#sides.set(culprit, sides);
   }
 
+  /** Takes in what the job asks of the configuration, as lines of a config. */
+  ask(settings: readonly string[]): void {
+    this.#settings = settings;
+  }
+
+  /** The search for the settings that the culprit takes; none where nobody wants to know, or not yet. */
+  get config(): ConfigSearch | undefined {
+    return this.#rounds.at(-1)?.config;
+  }
+
   /** Of a certified merge: the two commits that are new only together, or why they are not known. */
   get pairing(): Exclude<Pairing, { kind: 'searching' }> | undefined {
     const round = this.#rounds.at(-1);
@@ -106,7 +127,12 @@ export class Certificate {
     const last = this.#rounds.at(-1);
     const goesOn = last?.culprit === culprit && isOpen(last);
     const round: Round = goesOn ? last : { culprit, checks: [], failed: false, left: false };
-    for (const check of value.checks) round.checks.push(this.#add(check));
+    for (const check of value.checks) {
+      const index = this.#add(check);
+      round.checks.push(index);
+      const state = this.#states[index]!;
+      if (isOfConfig(state)) round.config?.add(index, state);
+    }
     if (!goesOn) this.#rounds.push(round);
   }
 
@@ -116,12 +142,18 @@ export class Certificate {
     if (round) round.left = true;
   }
 
+  minimising(fact: FactOf<'minimising'>): void {
+    const round = this.#rounds.at(-1);
+    if (round) round.config = new ConfigSearch(fact, this.spec.minimiseConfig ?? 0);
+  }
+
   /** Takes in what a check has come to; says whether the certificate has failed by it. */
   checked({ value }: FactOf<'checked'>): boolean {
     const state = this.#states[value.check];
     const round = this.#rounds.at(-1);
     if (state === undefined || round === undefined) return false;
     Object.assign(state, { result: value.result, detail: value.detail, verdict: value.verdict });
+    round.config?.changed();
     const fails = value.result === CheckResult.CHECK_RESULT_FAIL && certifies(state.check.kind);
     if (fails) round.failed = true;
     return fails;
@@ -140,11 +172,47 @@ export class Certificate {
     for (const index of round.checks) {
       const state = this.#states[index]!;
       if (state.result !== CheckResult.CHECK_RESULT_UNSPECIFIED) continue;
-      const finding = findingOf(state, this.need(), reader);
+      const outcomes = this.#trialsOf(state, reader);
+      const finding = findingOf({ ...state, outcomes }, this.need(), reader);
       if (finding) return { $case: 'checked', value: { check: index, ...finding } };
     }
     if (this.#open(round).some((index) => certifies(this.#states[index]!.check.kind))) return 'wait';
-    return this.#pair(round) ?? (this.#open(round).length > 0 ? 'wait' : undefined);
+    const more = this.#pair(round) ?? this.#minimise(round, reader);
+    return more ?? (this.#open(round).length > 0 ? 'wait' : undefined);
+  }
+
+  /** The trials that tell for a check. Of a configuration's all that were of the same image do. */
+  #trialsOf(state: CheckState, reader: Reader): Outcome[] {
+    const { image, outcomes } = state;
+    const test = this.spec.test?.$case === 'boot' ? this.spec.test.value : undefined;
+    // A module is not in the image.
+    if (image === undefined || !isOfConfig(state) || test?.modules.length !== 0) return outcomes;
+    const twins = this.#states.filter((other) => isOfConfig(other) && other.image === image);
+    const all = [...reader.tried(image), ...twins.flatMap((twin) => twin.outcomes)];
+    return this.need() === 1 ? all.slice(0, 1) : all;
+  }
+
+  /** What follows for the settings that a certified culprit takes; undefined when they are found, or nobody asks. */
+  #minimise(round: Round, reader: Reader): Fact | 'wait' | undefined {
+    const { culprit, config } = round;
+    if (this.spec.minimiseConfig === undefined) return undefined;
+    if (config === undefined) {
+      if (this.#settings !== undefined) return this.#beginConfig(round, this.#settings);
+      this.#ask({ kind: 'settings', culprit }, 'settings');
+      return 'wait';
+    }
+    if (config.result !== undefined) return undefined;
+    const checks = config.missing(reader.telling);
+    return checks.length > 0 ? { $case: 'checking', value: { culprit, checks } } : 'wait';
+  }
+
+  #beginConfig({ culprit, checks }: Round, settings: readonly string[]): Fact {
+    const states = checks.map((index) => this.#states[index]!);
+    const passed = states.filter(({ result }) => result === CheckResult.CHECK_RESULT_PASS);
+    const isNew = passed.some(({ check }) => check.kind === CheckKind.CHECK_KIND_CULPRIT);
+    const old = passed.find(({ check }) => check.kind === CheckKind.CHECK_KIND_PARENT);
+    const parent = isNew && old ? old.check.of : '';
+    return { $case: 'minimising', value: { culprit, parent, settings: [...settings] } };
   }
 
   /** What follows for the pair of a certified merge; undefined when it is found, or cannot be. */
@@ -198,13 +266,17 @@ export class Certificate {
     if (round === undefined || !isOpen(round)) return [];
     const open = this.#open(round);
     const own = open.filter((index) => certifies(this.#states[index]!.check.kind));
-    return (own.length > 0 ? own : [...this.#openPairs(round), ...open]).flatMap((index) => {
+    const others = () => [...this.#openPairs(round), ...open, ...(round.config?.open() ?? [])];
+    return (own.length > 0 ? own : others()).flatMap((index) => {
       const { check, outcomes, failedOn } = this.#states[index]!;
       if (check.commit === '') return [];
       const clean = check.kind === CheckKind.CHECK_KIND_CULPRIT;
       const trials = Math.max(1, this.need() - outcomes.length);
       const near = commitId(check.onto || check.commit);
-      return [{ check: index, commit: commitId(check.commit), near, clean, trials, failedOn }];
+      const elsewhere = check.kind !== CheckKind.CHECK_KIND_CONFIG;
+      const settings = elsewhere ? undefined : round.config?.linesOf(check);
+      const commit = commitId(check.commit);
+      return [{ check: index, commit, near, clean, trials, failedOn, elsewhere, settings }];
     });
   }
 
@@ -219,14 +291,14 @@ export class Certificate {
       detail: '',
       verdict: Verdict.VERDICT_UNSPECIFIED,
     };
-    this.#states.push({ check, outcomes: [], failedOn: [], ...none });
+    this.#states.push({ check, outcomes: [], failedOn: [], builds: 0, ...none });
     return this.#states.length - 1;
   }
 
-  /** Checks that have come to nothing yet, besides those of pairs, of which not all are wanted any more. */
+  /** Checks that have come to nothing yet, besides those of searches, of which not all are wanted any more. */
   #open({ checks }: Round): number[] {
     const isOpen = (state: CheckState) =>
-      state.result === CheckResult.CHECK_RESULT_UNSPECIFIED && !isOfPair(state);
+      state.result === CheckResult.CHECK_RESULT_UNSPECIFIED && !isOfPair(state) && !isOfConfig(state);
     return checks.filter((index) => isOpen(this.#states[index]!));
   }
 
@@ -263,4 +335,9 @@ export class Certificate {
 
 function isOpen({ failed, left }: Round): boolean {
   return !failed && !left;
+}
+
+/** Whether a check is one of a configuration. */
+function isOfConfig({ check }: CheckState): boolean {
+  return check.kind === CheckKind.CHECK_KIND_CONFIG;
 }

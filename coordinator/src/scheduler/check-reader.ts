@@ -15,6 +15,7 @@ export function readerOf(ends: Ends, evidence: Evidence, proof: Proof): Reader {
     nearer: (outcomes) => nearer(outcomes, known, proof, wanted),
     telling: proof.new === 'pass' ? 'old' : 'new',
     image: (commit) => evidence.of(commitId(commit)).image,
+    tried: (image) => evidence.triedOf(image),
     describe: (outcomes) => {
       const its = tally(outcomes, wanted);
       return its === undefined ? 'no outcome' : describeTally(its);

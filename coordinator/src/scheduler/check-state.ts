@@ -2,6 +2,7 @@ import {
   CheckKind,
   CheckResult,
   Verdict,
+  type BlobRef,
   type Check,
   type Outcome,
 } from '@kbisect/shared/gen/kbisect/v1/job';
@@ -16,6 +17,10 @@ export interface CheckState {
   buildFailure?: string;
   /** SHA-256 of what was booted. */
   image?: string;
+  /** The .config that it was built with. */
+  config?: BlobRef;
+  /** How often it was built, not counting what was in the cache. */
+  builds: number;
   readonly failedOn: AgentName[];
   lastFailure?: string;
   result: CheckResult;
@@ -40,6 +45,8 @@ export interface Reader {
   readonly telling: 'old' | 'new';
   /** SHA-256 of the image by which the search knows a commit, if it built one. */
   readonly image: (commit: string) => string | undefined;
+  /** What the search's own trials of an image have shown. */
+  readonly tried: (image: string) => readonly Outcome[];
   /** Trials in short: `fail in 3 of 10 trials`. */
   readonly describe: (outcomes: readonly Outcome[]) => string;
 }

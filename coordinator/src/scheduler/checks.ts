@@ -10,13 +10,14 @@ export function certifies(kind: CheckKind): boolean {
       return true;
     case CheckKind.CHECK_KIND_PAIR:
     case CheckKind.CHECK_KIND_BACKPORT:
+    case CheckKind.CHECK_KIND_CONFIG:
     case CheckKind.CHECK_KIND_UNSPECIFIED:
       return false;
   }
 }
 
 /** What a check asks, in a few words. */
-export function describeCheck({ kind, of, onto, name }: Check): string {
+export function describeCheck({ kind, of, onto, name, settings }: Check): string {
   const where = name === '' ? shortId(onto) : name;
   switch (kind) {
     case CheckKind.CHECK_KIND_CULPRIT:
@@ -29,6 +30,8 @@ export function describeCheck({ kind, of, onto, name }: Check): string {
       return `${shortId(of)} merged with ${shortId(onto)}`;
     case CheckKind.CHECK_KIND_BACKPORT:
       return `${shortId(of)} picked on ${where}`;
+    case CheckKind.CHECK_KIND_CONFIG:
+      return `${shortId(of)} with ${settings.length === 1 ? '1 setting' : `${settings.length} settings`}`;
     case CheckKind.CHECK_KIND_UNSPECIFIED:
       return 'an unknown check';
   }

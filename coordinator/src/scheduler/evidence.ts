@@ -140,6 +140,11 @@ export class Evidence {
     return (this.#imaged.get(image ?? '') ?? []).filter((other) => other !== commit);
   }
 
+  /** The outcomes of all commits that gave an image. */
+  triedOf(image: string): Outcome[] {
+    return (this.#imaged.get(image) ?? []).flatMap((commit) => this.of(commit).outcomes);
+  }
+
   /** Whether all is known of a commit that its trials can tell. */
   isTested(commit: CommitId): boolean {
     return this.of(commit).buildFailure !== undefined || this.latest(commit).length >= this.runs;

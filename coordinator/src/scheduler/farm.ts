@@ -112,6 +112,13 @@ export class Farm {
         this.#advance(job, now);
         return;
       }
+      case 'settings': {
+        const job = this.#job(input.job);
+        if (job.over) return;
+        job.certificate.ask(input.settings);
+        this.#advance(job, now);
+        return;
+      }
       case 'changes':
         this.#job(input.job).prediction?.attach(input.changes);
         return;

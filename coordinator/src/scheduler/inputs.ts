@@ -29,6 +29,8 @@ export type Input =
   | { kind: 'checks'; job: JobId; culprit: CommitId; checks: readonly Check[] }
   /** The sides of a culprit that is a merge. */
   | { kind: 'sides'; job: JobId; culprit: CommitId; sides: Sides }
+  /** What the job asks of the configuration, as lines of a config. */
+  | { kind: 'settings'; job: JobId; culprit: CommitId; settings: readonly string[] }
   | { kind: 'range-unreadable'; job: JobId; reason: string }
   | { kind: 'cancel'; job: JobId }
   | { kind: 'mark'; job: JobId; commit: CommitId; verdict: Verdict; by: string }

@@ -5,6 +5,7 @@ import {
   type BlobRef,
   type JobEvent,
   type JobSpec,
+  type MinimalConfig,
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import { KbisectError } from '@kbisect/shared/errors';
 import { commitId, leaseId, shortId, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
@@ -44,6 +45,8 @@ export class Job {
   candidates: CommitId[] = [];
   /** Of a culprit that is a merge: the first commits of its sides whose merge is new. */
   pair: CommitId[] = [];
+  /** The settings that the culprit takes, where that was asked. */
+  minimalConfig: MinimalConfig | undefined;
   /** Commits of the range; 0 before it is read. */
   commits = 0;
   reason = '';
@@ -254,6 +257,9 @@ export class Job {
         this.state = JobState.JOB_STATE_CERTIFYING;
         this.certificate.checking(fact);
         return;
+      case 'minimising':
+        this.certificate.minimising(fact);
+        return;
       case 'checked':
         if (!this.certificate.checked(fact)) return;
         this.state = JobState.JOB_STATE_SEARCHING;
@@ -306,6 +312,7 @@ export class Job {
         this.culprit = fact.value.culprit === '' ? undefined : commitId(fact.value.culprit);
         this.candidates = fact.value.candidates.map(commitId);
         this.pair = fact.value.pair.map(commitId);
+        this.minimalConfig = fact.value.minimalConfig;
         this.reason = fact.value.reason;
         this.confidence = fact.value.confidence;
         return;
@@ -341,6 +348,7 @@ export class Job {
       if (pairing?.kind === 'found') end.value.pair = [...pairing.pair];
       if (pairing?.kind === 'none')
         end.value.reason = `no pair of commits of the two sides is named: ${pairing.reason}`;
+      end.value.minimalConfig = this.certificate.config?.result;
     }
     if (end?.$case === 'ended' && this.#audit !== undefined) end.value.audited = this.#audit.done;
     return end;
@@ -487,8 +495,10 @@ export class Job {
     const check = this.#checkOf(fact);
     if (check === undefined) return false;
     this.evidence.count(fact);
+    if (!fact.value.cached) check.builds += 1;
     if (fact.value.image === undefined) check.buildFailure = fact.value.failure;
     else check.image = fact.value.image.digest;
+    if (fact.value.config) check.config = fact.value.config;
     return true;
   }
 
@@ -504,6 +514,7 @@ export class Job {
       case CheckKind.CHECK_KIND_REVERT:
       case CheckKind.CHECK_KIND_PAIR:
       case CheckKind.CHECK_KIND_BACKPORT:
+      case CheckKind.CHECK_KIND_CONFIG:
       case CheckKind.CHECK_KIND_UNSPECIFIED:
         this.evidence.count(fact);
         return true;

@@ -88,13 +88,15 @@ export class Offers {
     const { commit, audit, fixups, check } = wanted;
     const { failedOn } = check ?? job.evidence.of(commit);
     const near = check?.near ?? commit;
-    const others = check === undefined ? undefined : this.#othersThanFirst(job, check.commit, failedOn);
+    const others = check?.elsewhere ? this.#othersThanFirst(job, check.commit, failedOn) : undefined;
     const best = [...free.keys()]
       .filter((candidate) => candidate.canDo(spec.test) && (others === undefined || others.has(candidate)))
       .map((candidate) => ({
         candidate,
         failed: failedOn.includes(candidate.name) ? 1 : 0,
-        forecast: job.forecast(near, check?.clean ? [] : candidate.treesFor(job)),
+        forecast: check?.settings
+          ? { objects: 0, seconds: 0 } // of a configuration that was never built nothing is known
+          : job.forecast(near, check?.clean ? [] : candidate.treesFor(job)),
         distance: distance(job, candidate.lastCommit.get(job.id), near),
       }))
       .sort(
@@ -125,6 +127,7 @@ export class Offers {
         fixups: [...fixups],
         audit,
         clean: check?.clean,
+        settings: check?.settings && { lines: [...check.settings] },
         outputPattern: outputPattern(spec),
         ...usual(job),
       },
@@ -139,7 +142,7 @@ function knownImages(
   { commit, audit, fixups, check }: Wanted,
 ): Task_KnownImage[] {
   const isPlain = test?.$case === 'boot' && test.value.modules.length === 0;
-  return !isPlain || audit || check?.clean || fixups.length > 0
+  return !isPlain || audit || check?.clean || check?.settings || fixups.length > 0
     ? []
     : (prediction?.knownImages(commit) ?? []);
 }

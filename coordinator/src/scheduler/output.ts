@@ -16,6 +16,8 @@ export type Question =
     }
   /** The sides of a merge. */
   | { readonly kind: 'sides'; readonly culprit: CommitId }
+  /** What the job asks of the configuration. */
+  | { readonly kind: 'settings'; readonly culprit: CommitId }
   /** Merges of commits of its sides. */
   | { readonly kind: 'merges'; readonly culprit: CommitId; readonly merges: readonly Merging[] };
 

@@ -17,7 +17,7 @@ function side(letter: 'a' | 'b', size: number): CommitGraph {
 function stateOf({ of, onto }: Merging, verdict: Verdict): CheckState {
   const check = Check.fromPartial({ kind: CheckKind.CHECK_KIND_PAIR, of, onto, commit: of });
   const result = CheckResult.CHECK_RESULT_PASS;
-  return { check, outcomes: [], failedOn: [], result, detail: '', verdict };
+  return { check, outcomes: [], failedOn: [], builds: 0, result, detail: '', verdict };
 }
 
 const at = (graph: CommitGraph, commit: string) => graph.indexOf(commit as CommitId)! + 1;

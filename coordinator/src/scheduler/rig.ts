@@ -4,6 +4,7 @@ import {
   BuildResult,
   type Hello,
   type LeaseRef,
+  type Settings,
   type Task,
   type TaskResult,
 } from '@kbisect/shared/gen/kbisect/v1/session';
@@ -59,8 +60,8 @@ export type Answer = Outcome | (() => Outcome) | NonNullable<TaskResult['end']> 
 /** Kernels for boot tests: the diffs of the range, what each commit's build gives, and what every build consumes. */
 export interface Kernels {
   readonly changes: RangeChanges;
-  /** The image's name; undefined when the commit does not build, with the fix-ups that it is given. */
-  readonly image: (commit: CommitId, fixups: readonly string[]) => string | undefined;
+  /** The image's name; undefined when the commit does not build, with the fix-ups and the settings that it is given. */
+  readonly image: (commit: CommitId, fixups: readonly string[], settings?: Settings) => string | undefined;
   readonly record: BuildRecord;
 }
 
@@ -86,6 +87,8 @@ export class Rig {
   /** The sides of a culprit that is a merge, and what their merges are. */
   sides: Sides = { kind: 'none', reason: 'no trees here' };
   merge: (merging: Merging) => Check = ({ of, onto }) => Check.fromPartial({ of, onto });
+  /** What the job asks of the configuration. */
+  settings: readonly string[] = [];
   /** What is checked of a culprit. */
   checks: (culprit: CommitId) => readonly Check[] = () => [];
   readonly #ranges = new Map<JobId, Range>();
@@ -186,18 +189,19 @@ export class Rig {
   }
 
   /** Agents answer, always the one whose turn `pick` says, until no one has a task. */
-  run(oracle: (commit: CommitId) => Answer, pick: (n: number) => number = () => 0): void {
+  run(oracle: (commit: CommitId, task: Task) => Answer, pick: (n: number) => number = () => 0): void {
     for (let turn = 0; this.held.length > 0; turn++) {
       if (turn > 100_000) throw new Error('the job never ends');
       const n = pick(this.held.length);
-      this.answer(n, oracle(commitId(this.held[n]?.task.commit ?? '')));
+      const { task } = this.held[n]!;
+      this.answer(n, oracle(commitId(task.commit), task));
     }
   }
 
   /** Tells of a build as an agent does; says whether there is an image. */
   #build({ agent, lease, task }: Held, { image, record }: Kernels): boolean {
     const known = task.knownImages.find(({ config }) => config === '');
-    const name = known?.image?.digest ?? image(commitId(task.commit), task.fixups);
+    const name = known?.image?.digest ?? image(commitId(task.commit), task.fixups, task.settings);
     const result = BuildResult.fromPartial({
       lease,
       commit: task.commit,
@@ -238,6 +242,8 @@ export class Rig {
           const { job, question } = effect;
           const { culprit } = question;
           if (question.kind === 'sides') this.send({ kind: 'sides', job, culprit, sides: this.sides });
+          else if (question.kind === 'settings')
+            this.send({ kind: 'settings', job, culprit, settings: this.settings });
           else if (question.kind === 'certificate')
             this.send({ kind: 'checks', job, culprit, checks: this.checks(culprit) });
           else this.send({ kind: 'checks', job, culprit, checks: question.merges.map(this.merge) });

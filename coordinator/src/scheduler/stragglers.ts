@@ -7,7 +7,7 @@ const UNKNOWN_FACTOR = 5;
 
 /**
  * Leases that have taken twice as long as they were expected to and as the longest task of their job that was done, and
- * are alone on their commit: an agent that has nothing else to do may try the same, and the first to tell counts.
+ * are alone on their commit, or their check: an agent that has nothing else to do may try the same, and the first to tell counts.
  */
 export function stragglers({ leases }: Job, now: number, { stragglerMs }: Timing): JobLease[] {
   const { live, longestMs } = leases;
@@ -17,6 +17,8 @@ export function stragglers({ leases }: Job, now: number, { stragglerMs }: Timing
     return now - grantedAt.getTime() > patience;
   };
   const alone = (lease: JobLease) =>
-    live.every(({ id, commit }) => id === lease.id || commit !== lease.commit);
+    live.every(
+      ({ id, commit, check }) => id === lease.id || commit !== lease.commit || check !== lease.check,
+    );
   return live.filter((lease) => !lease.audit && !lease.toldAll && late(lease) && alone(lease));
 }

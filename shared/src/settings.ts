@@ -20,11 +20,14 @@ export function mergeSettings(layers: readonly (readonly Setting[])[]): Setting[
   return [...new Map(layers.flat().map((setting) => [setting.symbol, setting])).values()];
 }
 
+/** A setting as a line of a config. */
+export function formatSetting({ symbol, value }: Setting): string {
+  return value === 'n' ? `# ${symbol} is not set` : `${symbol}=${value}`;
+}
+
 /** Settings as the text of a config. */
 export function formatConfig(settings: readonly Setting[]): string {
-  return settings
-    .map(({ symbol, value }) => (value === 'n' ? `# ${symbol} is not set\n` : `${symbol}=${value}\n`))
-    .join('');
+  return settings.map((setting) => `${formatSetting(setting)}\n`).join('');
 }
 
 /** A requested setting that the kernel's own configuration did not keep. */

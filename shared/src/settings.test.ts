@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatConfig, lostSettings, mergeSettings, parseConfig } from './symbols.js';
+import { formatConfig, lostSettings, mergeSettings, parseConfig } from './settings.js';
 
 const base = parseConfig('# a comment\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C="a b"\n');
 
