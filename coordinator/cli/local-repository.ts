@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
-import { withSettings, type Git } from '@kbisect/shared/git';
+import { gitEnvironmentFor, type Git } from '@kbisect/shared/git';
 import { shortId, type CommitId } from '@kbisect/shared/ids';
 import { commandFailed, run } from '@kbisect/shared/process';
 import type { Login } from '../src/identity/login.js';
@@ -69,12 +69,8 @@ export async function pushEnds(
   try {
     const authority = join(place, 'authority.pem');
     if (login) await writeFile(authority, login.authority);
-    const settings = login && [
-      ['http.sslCAInfo', authority] as const,
-      ['http.extraHeader', `Authorization: Bearer ${login.secret}`] as const,
-      ['http.followRedirects', 'false'] as const,
-    ];
-    await push(git, gitUrl, ends, { signal, env: withSettings(settings ?? []) }, showProgress);
+    const tls = login && { authority, header: `Authorization: Bearer ${login.secret}` };
+    await push(git, gitUrl, ends, { signal, env: gitEnvironmentFor(tls) }, showProgress);
   } finally {
     await rm(place, { recursive: true });
   }

@@ -22,17 +22,35 @@ export function gitEnvironment(): NodeJS.ProcessEnv {
   };
 }
 
-/** Settings of one git command. */
-export type GitSettings = readonly (readonly [name: string, value: string])[];
+/** Whom git believes over HTTPS, and what it shows there; paths of PEM files, and headers. */
+export interface GitTls {
+  readonly authority: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly header?: string;
+}
 
-/** An environment in which git has these settings: unlike its arguments, other users cannot read it. */
-export function withSettings(settings: GitSettings, env = gitEnvironment()): NodeJS.ProcessEnv {
+/** An environment in which git does so, whatever the user has set; unlike its arguments, other users cannot read it. */
+export function gitEnvironmentFor(tls: GitTls | undefined): NodeJS.ProcessEnv {
+  if (tls === undefined) return gitEnvironment();
+  const settings = [
+    ['http.sslVerify', 'true'],
+    ['http.followRedirects', 'false'],
+    ...(tls.header === undefined ? [] : [['http.extraHeader', tls.header]]),
+  ];
   const named = settings.flatMap(([name, value], at) => [
     [`GIT_CONFIG_KEY_${at}`, name],
     [`GIT_CONFIG_VALUE_${at}`, value],
   ]);
-  const variables = Object.fromEntries(named) as NodeJS.ProcessEnv;
-  return { ...env, ...variables, GIT_CONFIG_COUNT: String(settings.length) };
+  return {
+    ...gitEnvironment(),
+    ...(Object.fromEntries(named) as NodeJS.ProcessEnv),
+    GIT_CONFIG_COUNT: String(settings.length),
+    GIT_SSL_NO_VERIFY: undefined,
+    GIT_SSL_CAINFO: tls.authority,
+    GIT_SSL_CERT: tls.certificate,
+    GIT_SSL_KEY: tls.key,
+  };
 }
 
 /** A git repository on this machine, spoken to through the git program. */

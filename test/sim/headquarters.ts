@@ -104,7 +104,7 @@ export class Headquarters {
       world.expectKbisectError(error);
       connection.ended(error);
     };
-    void holdSession(call, parts)
+    void holdSession(call, parts, { kind: 'local' })
       .catch(closed)
       .catch((error: unknown) => world.failed(error));
     return true;

@@ -6,7 +6,7 @@ import { writeDurably } from '@kbisect/shared/cache/durable-file';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import { IdentityClient, type Certificate } from '@kbisect/shared/gen/kbisect/v1/identity';
-import type { GitSettings } from '@kbisect/shared/git';
+import type { GitTls } from '@kbisect/shared/git';
 import { authorityOf } from '@kbisect/shared/identity/authority';
 import { isLoopback } from '@kbisect/shared/identity/loopback';
 import {
@@ -27,7 +27,7 @@ const CALL_MS = 30_000;
 /** How the farm knows an agent, on each of its ways to it. */
 export interface Membership {
   readonly channel: ChannelCredentials;
-  readonly git: GitSettings;
+  readonly git: GitTls | undefined;
   /** For HTTPS; undefined where the farm is plain. */
   readonly shown: () => Shown | undefined;
   /** Has the certificate renewed before it expires, until the signal is aborted. */
@@ -65,12 +65,7 @@ export async function becomeMember(joining: Joining, clock: Clock, log: Logger):
   const channel = agentChannel(coordinator, certificates);
   return {
     channel,
-    git: [
-      ['http.sslCAInfo', files.authority],
-      ['http.sslCert', files.certificate],
-      ['http.sslKey', files.key],
-      ['http.followRedirects', 'false'],
-    ],
+    git: files,
     shown: () => certificates.current,
     keep: (signal) => keepRenewed({ coordinator, directory, certificates, channel }, clock, log, signal),
   };
@@ -79,7 +74,7 @@ export async function becomeMember(joining: Joining, clock: Clock, log: Logger):
 function plain(): Membership {
   return {
     channel: credentials.createInsecure(),
-    git: [],
+    git: undefined,
     shown: () => undefined,
     keep: () => Promise.resolve(),
   };
@@ -153,7 +148,7 @@ async function keepRenewed(
       const { validFrom, validTo } = new X509Certificate(certificates.current.certificate);
       const half = (Date.parse(validFrom) + Date.parse(validTo)) / 2;
       // A timer holds no more than 24 days.
-      await clock.sleep(Math.min(Math.max(half - clock.now(), 0), 86_400_000), signal);
+      await clock.sleep(Math.min(Math.max(half - clock.now(), RETRY_MS), 86_400_000), signal);
       if (clock.now() < half) continue;
       try {
         const { key } = certificates.current;

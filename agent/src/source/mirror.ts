@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
-import { Git, withSettings, type GitSettings } from '@kbisect/shared/git';
+import { Git, gitEnvironmentFor, type GitTls } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
 import { OneByOne } from './one-by-one.js';
@@ -32,17 +32,17 @@ export class Mirror {
 
   private constructor(
     readonly git: Git,
-    private readonly settings: GitSettings,
+    private readonly tls: GitTls | undefined,
   ) {}
 
-  /** @param settings of git, with which it fetches */
-  static async open(directory: string, settings: GitSettings = []): Promise<Mirror> {
+  /** @param tls how it fetches; none from a plain farm */
+  static async open(directory: string, tls?: GitTls): Promise<Mirror> {
     const git = await Git.initBare(directory);
     for (const name of await readdir(directory)) {
       if (name.endsWith('.lock')) await rm(join(directory, name), { force: true });
     }
     await git.text(['worktree', 'prune']);
-    return new Mirror(git, settings);
+    return new Mirror(git, tls);
   }
 
   /**
@@ -67,7 +67,7 @@ export class Mirror {
     // The ref keeps the commit, and tells the next fetch what need not be sent.
     const refspec = `${commit}:refs/kbisect/${commit}`;
     const args = [...INERT, 'fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--', url, refspec];
-    const done = await run(this.git.command(args, { signal, env: withSettings(this.settings) }));
+    const done = await run(this.git.command(args, { signal, env: gitEnvironmentFor(this.tls) }));
     if (done.status !== 0) {
       throw new KbisectError(
         'unavailable',

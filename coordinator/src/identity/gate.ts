@@ -1,13 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket, type PeerCertificate } from 'node:tls';
-import type {
-  Metadata} from '@grpc/grpc-js';
-import {
-  ServerInterceptingCall,
-  ServerListenerBuilder,
-  status,
-  type ServerInterceptor,
-} from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
+import { ServerInterceptingCall, ServerListenerBuilder, status, type ServerInterceptor } from '@grpc/grpc-js';
 import { isLoopback } from '@kbisect/shared/identity/loopback';
 import { parseBearer } from '@kbisect/shared/identity/token';
 import { mayCall, mayRequest, routeOf, type Principal } from './access.js';

@@ -56,9 +56,9 @@ describe('a session', () => {
       log,
     };
     const [old, neu] = [stream(), stream()];
-    const oldHeld = holdSession(old, parts);
+    const oldHeld = holdSession(old, parts, { kind: 'local' });
     await dispatcher.settled();
-    const newHeld = holdSession(neu, parts);
+    const newHeld = holdSession(neu, parts, { kind: 'local' });
     const connected = () => dispatcher.farm.agents.get(agentName('one'))?.connected;
     await expect.poll(connected).toBe(true);
     old.hangUp();

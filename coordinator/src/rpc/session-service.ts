@@ -50,7 +50,7 @@ export function sessionService(parts: SessionParts & { readonly gate: Gate }): A
 export async function holdSession(
   call: SessionCall,
   { dispatcher, consoles, welcome, log }: SessionParts,
-  caller: Principal = { kind: 'local' },
+  caller: Principal,
 ): Promise<void> {
   const messages = call[Symbol.asyncIterator]();
   const first = await messages.next();

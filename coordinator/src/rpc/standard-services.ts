@@ -7,7 +7,7 @@ import { HealthImplementation } from 'grpc-health-check';
 
 /** The published interface; found by the package, as this file runs from its source and from where it is compiled to. */
 const PROTO = join(createRequire(import.meta.url).resolve('@kbisect/coordinator/main'), '../../../../proto');
-const SERVED = ['kbisect/v1/farm.proto', 'kbisect/v1/session.proto', 'kbisect/v1/cache.proto'];
+const SERVED = ['farm', 'session', 'cache', 'identity'].map((name) => `kbisect/v1/${name}.proto`);
 const CACHE = [
   'build/bazel/remote/execution/v2/remote_execution.proto',
   'google/bytestream/bytestream.proto',
