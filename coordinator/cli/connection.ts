@@ -97,7 +97,7 @@ export class Connection {
       throw new KbisectError(
         'unavailable',
         `no coordinator answers at ${address}${login ? ' that its authority vouches for' : ''}; start a farm with 'kbisect up', ` +
-          'or say where one is with --coordinator HOST:PORT or KBISECT_COORDINATOR',
+          `or say where one is with --coordinator HOST:PORT or KBISECT_COORDINATOR${login ? '' : "; one that asks who calls wants you logged in: 'kbisect login'"}`,
         { cause },
       );
     }

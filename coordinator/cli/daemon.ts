@@ -24,16 +24,21 @@ export class Daemon {
    * @param args the command and its options
    * @param logFile where its output goes, after what is there
    * @param onLine sees each line of its standard output
+   * @param secrets added to its environment, which others cannot read, unlike its arguments
    */
-  constructor(args: readonly string[], logFile: string, onLine?: (line: string) => void) {
+  constructor(
+    args: readonly string[],
+    logFile: string,
+    onLine?: (line: string) => void,
+    secrets: NodeJS.ProcessEnv = {},
+  ) {
     this.#log = createWriteStream(logFile, { flags: 'a' });
     // A disk that is full costs the log, not the farm.
     this.#log.on('error', () => undefined);
-    this.#child = startProcess({ program: process.execPath, args: [PROGRAM, ...args] }, [
-      'ignore',
-      'pipe',
-      'pipe',
-    ]);
+    this.#child = startProcess(
+      { program: process.execPath, args: [PROGRAM, ...args], env: { ...process.env, ...secrets } },
+      ['ignore', 'pipe', 'pipe'],
+    );
     const { stdout, stderr } = this.#child;
     if (!stdout || !stderr) throw new Error('a daemon without pipes');
     stdout.pipe(this.#log, { end: false });

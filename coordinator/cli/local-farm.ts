@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { systemClock } from '@kbisect/shared/clock';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { ListAgentsResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import type { CreateTokenResponse } from '@kbisect/shared/gen/kbisect/v1/identity';
+import type { Login } from '../src/identity/login.js';
 import { Connection } from './connection.js';
 import { Daemon } from './daemon.js';
+import { ownerOf } from './logins.js';
 
 const POLL_MS = 200;
 /** An agent probes its machine, with a boot, before it says hello. */
@@ -54,7 +57,12 @@ export class LocalFarm {
     try {
       await mkdir(farm.logs, { recursive: true });
       await farm.#startCoordinator(signal);
-      for (let number = 1; number <= options.agents; number += 1) farm.#startAgent(`agent-${number}`);
+      const owner = await ownerOf(options.state);
+      if (owner) farm.address = owner.address;
+      for (let number = 1; number <= options.agents; number += 1) {
+        const name = `agent-${number}`;
+        farm.#startAgent(name, owner && (await tokenFor(name, owner)));
+      }
       await farm.#allRegistered(AbortSignal.any([signal, farm.lost]));
       return farm;
     } catch (error) {
@@ -90,10 +98,16 @@ export class LocalFarm {
     await Promise.race([listening, rejection(AbortSignal.any([signal, this.lost]))]);
   }
 
-  #startAgent(name: string): void {
+  #startAgent(name: string, token: string | undefined): void {
     const workdir = join(this.options.state, 'agents', name);
     const args = ['--coordinator', this.address, 'agent', '--name', name, '--workdir', workdir];
-    const start = () => new Daemon(args, join(this.logs, `${name}.log`));
+    const start = () =>
+      new Daemon(
+        args,
+        join(this.logs, `${name}.log`),
+        undefined,
+        token === undefined ? {} : { KBISECT_TOKEN: token },
+      );
     const agent = { current: start(), kept: Promise.resolve() };
     agent.kept = this.#keep(name, agent, start);
     this.#agents.push(agent);
@@ -120,7 +134,7 @@ export class LocalFarm {
   }
 
   async #allRegistered(signal: AbortSignal): Promise<void> {
-    const connection = await Connection.open(this.address);
+    const connection = await Connection.open(this.address, await ownerOf(this.options.state));
     try {
       const until = systemClock.now() + REGISTER_MS;
       for (;;) {
@@ -145,6 +159,20 @@ export class LocalFarm {
     } finally {
       connection.close();
     }
+  }
+}
+
+/** Lets an agent of this machine into a farm that asks who calls. */
+async function tokenFor(name: string, owner: Login): Promise<string> {
+  const connection = await Connection.open(owner.address, owner);
+  try {
+    const wanted = { role: 'agent', ttlSeconds: 3600, uses: 1, name };
+    const { token } = await connection.call<CreateTokenResponse>((...rest) =>
+      connection.identity.createToken(wanted, ...rest),
+    );
+    return token;
+  } finally {
+    connection.close();
   }
 }
 

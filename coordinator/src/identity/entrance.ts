@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server as HttpServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { dirname, join } from 'node:path';
@@ -53,6 +53,9 @@ export async function openEntrance(
   tls: TlsSettings | undefined,
   now: () => number,
 ): Promise<Entrance> {
+  const directory = join(options.state, 'identity');
+  // It is for the entrance as it was at another start.
+  await rm(join(directory, 'owner.json'), { force: true });
   if (tls === undefined && isLoopback(options.listen) && isLoopback(options.http)) {
     return {
       gate: new Gate(undefined),
@@ -62,7 +65,6 @@ export async function openEntrance(
       createHttp: (listener) => createServer(listener),
     };
   }
-  const directory = join(options.state, 'identity');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const authority = await ownAuthority(directory, now());
   const credentials = await Credentials.open(join(directory, 'credentials.json'), now);
