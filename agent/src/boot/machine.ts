@@ -9,7 +9,7 @@ export interface Machine {
   readonly qemuArgs: readonly string[];
   /** Appended to the kernel command line. */
   readonly append: string;
-  /** Gives the guest QEMU's user-mode network; otherwise it has none. */
+  /** Gives the guest QEMU's user-mode network, cut off from this machine and its neighbours; otherwise it has none. */
   readonly userNetwork: boolean;
 }
 
@@ -60,7 +60,7 @@ export function machineArguments(
     ...CLOSED,
     ...['-machine', arch.machine, ...cpuArguments(arch, accelerator), '-accel', accelerator],
     ...['-m', `${machine.memoryMib}M`, '-smp', String(machine.smp)],
-    ...['-nic', machine.userNetwork ? 'user,model=virtio-net-pci' : 'none'],
+    ...['-nic', machine.userNetwork ? 'user,restrict=on,model=virtio-net-pci' : 'none'],
     ...(disk === undefined
       ? []
       : ['-drive', `file=${disk.path},format=${disk.format},if=virtio,snapshot=on`]),
