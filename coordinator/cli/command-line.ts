@@ -424,6 +424,32 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       end(await (await import('./config-check.js')).configCheck(options));
     });
 
+  command(
+    'backup <file>',
+    'Write all that a coordinator keeps to one .tar.zst, while it runs.',
+    'backup --state /var/lib/kbisect-coordinator /backup/kbisect.tar.zst',
+  )
+    .addOption(state())
+    .option(
+      '--no-cache',
+      'leave out kernels and consoles: they can be made again, the evidence of old jobs cannot',
+    )
+    .action(async (file: string, options: { state: string; cache: boolean }) => {
+      await (await import('./backup.js')).backup(options.state, file, options);
+      done();
+    });
+
+  command(
+    'restore <file>',
+    "Make a coordinator's directory from a backup.",
+    'restore --state /var/lib/kbisect-coordinator /backup/kbisect.tar.zst',
+  )
+    .addOption(state())
+    .action(async (file: string, options: { state: string }) => {
+      await (await import('./backup.js')).restore(file, options.state);
+      done();
+    });
+
   command('doctor', 'List the programs that this machine lacks, and the packages that have them.', 'doctor')
     .addOption(json())
     .action(async (options: { json?: boolean }) => {

@@ -16,7 +16,7 @@ import { Backoff } from './backoff.js';
 import { Outbox, type Result } from './outbox.js';
 
 /** The version of the session protocol that this agent speaks. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** How a task ends, as its worker sees it. */
 export type TaskEnd = NonNullable<TaskResult['end']>;

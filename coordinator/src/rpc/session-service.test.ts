@@ -13,17 +13,17 @@ import { holdSession, PROTOCOL } from './session-service.js';
 const log = pino({ level: 'silent' });
 const NOTHING_WRITTEN = {} as Journal;
 
-function hello(incarnation: string): AgentMessage {
-  const value = Hello.fromPartial({ name: 'one', incarnation, slots: 1, protocol: PROTOCOL });
+function hello(incarnation: string, protocol = PROTOCOL): AgentMessage {
+  const value = Hello.fromPartial({ name: 'one', incarnation, slots: 1, protocol });
   return { kind: { $case: 'hello', value } };
 }
 
 /** A stream that says hello and ends when told to. */
-function stream(incarnation = '1') {
+function stream(incarnation = '1', protocol = PROTOCOL) {
   let hangUp = () => {};
   const over = new Promise<void>((resolve) => (hangUp = resolve));
   async function* messages(): AsyncGenerator<AgentMessage> {
-    yield hello(incarnation);
+    yield hello(incarnation, protocol);
     await over;
     yield { kind: { $case: 'drain', value: {} } };
   }
@@ -47,6 +47,26 @@ function dispatcherWithoutJobs(): Dispatcher {
 }
 
 describe('a session', () => {
+  it.each([
+    [PROTOCOL - 2, false],
+    [PROTOCOL - 1, true],
+    [PROTOCOL, true],
+    [PROTOCOL + 1, false],
+  ])('with an agent that speaks protocol %i is held: %s', async (protocol, held) => {
+    const dispatcher = dispatcherWithoutJobs();
+    const welcome = Welcome.fromPartial({ heartbeatSeconds: 1 });
+    const call = stream('1', protocol);
+    const session = holdSession(call, { dispatcher, consoles: new LiveConsoles(), welcome, log });
+    if (held) {
+      await expect.poll(() => dispatcher.farm.agents.get(agentName('one'))?.connected).toBe(true);
+      call.hangUp();
+      await session;
+    } else {
+      await expect(session).rejects.toThrow('install the same version');
+      expect(dispatcher.farm.agents.size).toBe(0);
+    }
+  });
+
   it('that took the place of one whose end was not noticed is not ended with it', async () => {
     const dispatcher = dispatcherWithoutJobs();
     const parts = {

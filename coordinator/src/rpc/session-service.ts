@@ -14,8 +14,12 @@ import type { LiveConsoles } from './live-consoles.js';
 import { streaming } from './handler.js';
 import { reachableUrl } from './reachable-url.js';
 
-/** The version of the session protocol that this coordinator speaks. */
-export const PROTOCOL = 1;
+/**
+ * The version of the session protocol that this coordinator speaks, and that of agents which were not yet updated. 2: who fails
+ * says whether it is unfit.
+ */
+export const PROTOCOL = 2;
+const PROTOCOL_BEFORE = PROTOCOL - 1;
 
 /** An agent's stream, as gRPC gives it. */
 export interface SessionCall extends AsyncIterable<AgentMessage> {
@@ -56,10 +60,11 @@ export async function holdSession(
   const first = await messages.next();
   const hello = first.done ? undefined : first.value.kind;
   if (hello?.$case !== 'hello') throw new KbisectError('invalid-argument', 'a session begins with a hello');
-  if (hello.value.protocol !== PROTOCOL) {
+  const { protocol } = hello.value;
+  if (protocol !== PROTOCOL && protocol !== PROTOCOL_BEFORE) {
     throw new KbisectError(
       'failed-precondition',
-      `this coordinator speaks protocol ${PROTOCOL}, the agent ${hello.value.protocol}; install the same version`,
+      `this coordinator speaks protocols ${PROTOCOL_BEFORE} and ${PROTOCOL}, the agent ${protocol}; install the same version`,
     );
   }
   const agent = agentName(hello.value.name);
