@@ -56,7 +56,11 @@ describe('a session', () => {
     const dispatcher = dispatcherWithoutJobs();
     const welcome = Welcome.fromPartial({ heartbeatSeconds: 1 });
     const call = stream('1', protocol);
-    const session = holdSession(call, { dispatcher, consoles: new LiveConsoles(), welcome, log });
+    const session = holdSession(
+      call,
+      { dispatcher, consoles: new LiveConsoles(), welcome, log },
+      { kind: 'local' },
+    );
     if (held) {
       await expect.poll(() => dispatcher.farm.agents.get(agentName('one'))?.connected).toBe(true);
       call.hangUp();
