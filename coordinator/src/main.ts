@@ -31,6 +31,7 @@ import { PeoplePins } from './cache/people-pins.js';
 import { readConfig } from './config.js';
 import { Dispatcher } from './dispatcher.js';
 import { NatsEvents } from './events/nats-events.js';
+import { Traces } from './events/traces.js';
 import { Webhooks } from './events/webhooks.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
@@ -122,12 +123,20 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const nats = eventServers === undefined ? undefined : await connectNats(eventServers);
     if (nats) opened.push(() => nats.drain());
     const natsEvents = nats && new NatsEvents(nats);
+    const traces = Traces.fromEnvironment(VERSION);
+    if (traces) opened.push(() => traces.close());
     const journal = new ObservedJournal(kept.journal, (job, events) => {
       jobPins.take(job, events);
       for (const event of events) {
         metrics.happened(event);
         webhooks.happened(job, event);
         if (farm.jobs.get(job)?.spec.private !== true) natsEvents?.happened(job, event);
+        if (traces && event.fact?.$case === 'ended') {
+          kept.journal.read(job).then(
+            (all) => traces.ended(job, all),
+            (error: unknown) => log.warn({ err: error, job }, 'no trace of the job'),
+          );
+        }
       }
     });
 
