@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lab } from './lab.js';
+import { reproduced } from './reproduced.js';
 import type { TinyCommit } from '../fixtures/tiny-history.js';
 import { straight, tinyJob, type TinyJob } from './tiny-job.js';
 
@@ -65,5 +66,10 @@ describe('commits of the miniature kernel', { timeout: 180_000 }, () => {
       fact.$case === 'mended' ? [fact.value.fixup] : [],
     );
     expect(mended).toEqual([tiny.ids.get('c19')]);
+    // Neither of the two builds by itself.
+    expect(await reproduced(lab, id, tiny.repo)).toEqual([
+      `parent ${tiny.ids.get('c13')!}: PASS`,
+      `culprit ${tiny.ids.get('c14')!}: FAIL`,
+    ]);
   });
 });

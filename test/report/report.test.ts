@@ -79,6 +79,7 @@ function sample(subject: string, more: Partial<ReportDocument> = {}, author = 'A
       arch: 'x86_64',
       compiler: 'gcc (Debian 12.2.0-14) 12.2.0',
       config: [{ name: 'scsi.config', sha256: '1'.repeat(64) }],
+      fixups: [],
       qemu: ['qemu-system-x86_64', '-append', 'console=ttyS0 panic=-1'],
     },
     statistics: { builds: 9, trials: 14, cacheHits: 3, seconds: 312.4 },

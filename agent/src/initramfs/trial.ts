@@ -25,6 +25,18 @@ export function settings(lines: readonly (readonly [string, string | number])[])
   return Buffer.from(lines.map(([word, value]) => `${word} ${value}\n`).join(''));
 }
 
+/** What the harness reads of one boot, as `.kbisect/trial`. */
+export function trialSettings(trial: Trial): Buffer {
+  return settings([
+    ['nonce', trial.nonce],
+    ['timeout', trial.timeoutSeconds],
+    ['repeat', trial.repeat],
+    ...trial.needs.map((need) => ['need', need] as const),
+    ...trial.modules.map((module) => ['module', module] as const),
+    ...(trial.onDisk ? [['disk', ''] as const] : []),
+  ]);
+}
+
 /**
  * Makes the initramfs of one boot: the kernel unpacks archives that stand one behind the other.
  * @param parts paths of uncompressed cpio archives
@@ -35,14 +47,7 @@ export async function writeTrialInitramfs(
   trial: Trial,
   path: string,
 ): Promise<void> {
-  const bytes = settings([
-    ['nonce', trial.nonce],
-    ['timeout', trial.timeoutSeconds],
-    ['repeat', trial.repeat],
-    ...trial.needs.map((need) => ['need', need] as const),
-    ...trial.modules.map((module) => ['module', module] as const),
-    ...(trial.onDisk ? [['disk', ''] as const] : []),
-  ]);
+  const bytes = trialSettings(trial);
   const [first, ...rest] = parts;
   await copyFile(first, path);
   for (const part of rest) await appendFile(path, await readFile(part));

@@ -1,6 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { writeTrialInitramfs } from '@kbisect/agent/initramfs/trial';
+import { trialSettings, writeTrialInitramfs } from '@kbisect/agent/initramfs/trial';
 import { reportDocument, type ReportDocument } from '../../src/report/report-document.js';
 import { describeOutcome } from '../../src/scheduler/oracle.js';
 import { KbisectError } from '@kbisect/shared/errors';
@@ -10,7 +10,14 @@ import {
   type GetLogResponse,
   type GetReportResponse,
 } from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { BlobRef, BootTest, JobEvent, JobSpec, NamedBlob } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  CheckKind,
+  type BlobRef,
+  type BootTest,
+  type JobEvent,
+  type JobSpec,
+  type NamedBlob,
+} from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
 import type { Connection } from '../connection.js';
 import { saveBlob } from '../save-blob.js';
@@ -24,6 +31,8 @@ export class BundleFiles {
   written = 0;
   readonly #missing: string[] = [];
   readonly #spec: JobSpec;
+  /** Leases for kernels with a part of the settings that the job asks for, each with the place of its check. */
+  readonly #ofParts: ReadonlyMap<string, number>;
 
   constructor(
     private readonly connection: Connection,
@@ -36,6 +45,12 @@ export class BundleFiles {
     if (spec === undefined)
       throw new KbisectError('data-loss', `the first event of job ${job} is not its own`);
     this.#spec = spec;
+    const checks = this.#facts('checking').flatMap((fact) => fact.checks);
+    this.#ofParts = new Map(
+      this.#facts('leased').flatMap(({ lease, check }) =>
+        check !== undefined && checks[check]?.kind === CheckKind.CHECK_KIND_CONFIG ? [[lease, check]] : [],
+      ),
+    );
   }
 
   async write(): Promise<void> {
@@ -83,9 +98,12 @@ export class BundleFiles {
   }
 
   async #builds(): Promise<void> {
-    for (const { commit, log, config } of this.#facts('built')) {
-      if (log) await this.#blob(`builds/${shortId(commit)}.log`, log);
-      if (config) await this.#blob(`builds/${shortId(commit)}.config`, config);
+    for (const { commit, log, config, lease } of this.#facts('built')) {
+      // With a part of the settings it is another build.
+      const part = this.#ofParts.get(lease);
+      const name = `builds/${shortId(commit)}${part === undefined ? '' : `-settings-${part}`}`;
+      if (log) await this.#blob(`${name}.log`, log);
+      if (config) await this.#blob(`${name}.config`, config);
     }
   }
 
@@ -104,7 +122,9 @@ export class BundleFiles {
     for (const [n, part] of [baseConfig, profile, ...fragments].entries())
       if (part) await this.#named('config.d', { ...part, name: `${n}-${part.name.split('/').at(-1) ?? ''}` });
     // The culprit's own configuration; where it was taken from the cache by its twin's, the new end's.
-    const builds = this.#facts('built').filter(({ config }) => config !== undefined);
+    const builds = this.#facts('built').filter(
+      ({ config, lease }) => config !== undefined && !this.#ofParts.has(lease),
+    );
     const wanted = [report.culprit?.commit, report.new.commit];
     const build =
       wanted.flatMap((commit) => builds.find((one) => one.commit === commit) ?? [])[0] ?? builds.at(-1);
@@ -115,18 +135,17 @@ export class BundleFiles {
     )?.initramfsBlob;
     if (blob === undefined || !(await this.#blob('initramfs', blob))) return;
     const path = join(this.directory, 'initramfs');
-    await writeTrialInitramfs(
-      [path],
-      {
-        nonce: NONCE,
-        timeoutSeconds: this.#spec.timeoutSeconds,
-        repeat: Math.max(1, test.repeat),
-        needs: test.needs,
-        modules: [],
-        onDisk: test.disk !== undefined,
-      },
-      `${path}.cpio`,
-    );
+    const trial = {
+      nonce: NONCE,
+      timeoutSeconds: this.#spec.timeoutSeconds,
+      repeat: Math.max(1, test.repeat),
+      needs: test.needs,
+      modules: [],
+      onDisk: test.disk !== undefined,
+    };
+    // Modules come out of the builds: the script puts them behind it, and then what the harness is to do.
+    if (test.modules.length > 0) await this.#text('trial', trialSettings(trial).toString());
+    await writeTrialInitramfs([path], trial, `${path}.cpio`);
     // What was packed is its first part.
     await rm(path);
   }

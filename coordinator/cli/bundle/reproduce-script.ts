@@ -23,6 +23,8 @@ export interface Finding {
  * them with the bundle's config and boots them with its initramfs; of a `--run` job it runs the command in both.
  */
 export function reproduceScript({ report, spec, gitUrl, qemu }: Finding): string {
+  const fixups = report.test.kind === 'boot' ? report.test.fixups : [];
+  const picksOf = (commit: string) => fixups.find((one) => one.commit === commit)?.picked.join(' ') ?? '';
   const neu = report.culprit?.commit ?? report.new.commit;
   const old = report.culprit?.parents[0] ?? report.olds[0]?.commit ?? '';
   const test = spec.test?.$case === 'boot' ? bootPart(spec, qemu) : runPart(spec);
@@ -40,15 +42,22 @@ repository=\${1:-${shellWord(gitUrl)}}
 [ ! -d "$repository" ] || repository=$(cd "$repository" && pwd)
 old=${old}
 new=${neu}
+# Commits that are cherry-picked on them before they are built.
+old_picks='${picksOf(old)}'
+new_picks='${picksOf(neu)}'
 
 [ -d linux ] || git init --quiet linux
 for commit in $old $new; do
 	git -C linux cat-file -e "$commit^{commit}" 2>/dev/null ||
 		git -C linux fetch --quiet --depth=1 "$repository" "$commit"
 done
+for commit in $old_picks $new_picks; do
+	git -C linux cat-file -e "$commit^^{commit}" 2>/dev/null ||
+		git -C linux fetch --quiet --depth=2 "$repository" "$commit"
+done
 ${test}
-try $old ${names[0]!}
-try $new ${names[1]!}
+try $old ${names[0]!} $old_picks
+try $new ${names[1]!} $new_picks
 if [ "$(cat ${names[0]!}.outcome)" = "$(cat ${names[1]!}.outcome)" ]; then
 	echo "no difference"
 	exit 1
@@ -69,41 +78,113 @@ function bootPart(spec: JobSpec, qemu: readonly string[]): string {
   const wanted =
     pattern === ''
       ? ''
-      : `	grep -aEq ${shellWord(pattern)} "$2.console" && outcome="output: ${printable(pattern).replace(/[`$"\\]/g, '.')}"\n`;
+      : `	grep -aEq ${shellWord(pattern)} "$name.console" && outcome="output: ${printable(pattern).replace(/[`$"\\]/g, '.')}"\n`;
   const limit = spec.timeoutSeconds + 60;
+  const isPlain = test.modules.length === 0;
+  const initramfs = isPlain ? '$here/initramfs.cpio' : '$name.initramfs';
   return `
 cross=
 ${cross}
+modules='${test.modules.join(' ')}'
 
 # make ARGUMENTS..., so that the kernel says nothing of this machine
 kmake() {
-	make -C linux ARCH=${arch.name} $cross ${words.join(' ')} LOCALVERSION= KBUILD_BUILD_USER=kbisect KBUILD_BUILD_HOST=kbisect \\
-		KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_VERSION=1 "$@"
+	make -C linux -j"$(getconf _NPROCESSORS_ONLN)" ARCH=${arch.name} $cross ${words.join(' ')} LOCALVERSION= KBUILD_BUILD_USER=kbisect \\
+		KBUILD_BUILD_HOST=kbisect KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' KBUILD_BUILD_VERSION=1 "$@"
 }
 
-# try COMMIT NAME
+build() {
+	kmake olddefconfig && kmake ${arch.target} || return 1
+	for module in $modules; do
+		kmake "$module" || return 1
+	done
+}
+${isPlain ? '' : `\n${MODULES}`}
+# try COMMIT NAME PICKS...
 try() {
-	git -C linux checkout --quiet --force --detach "$1"
+	commit=$1 name=$2
+	shift 2
+	git -C linux checkout --quiet --force --detach "$commit"
+	[ $# -eq 0 ] || git -C linux cherry-pick --no-commit "$@"
 	cp "$here/config" linux/.config
-	if ! { kmake olddefconfig && kmake -j"$(getconf _NPROCESSORS_ONLN)" ${arch.target}; } >"$2.build" 2>&1; then
-		echo "$2 $1 does not build: see $2.build" >&2
+	if ! build >"$name.build" 2>&1; then
+		echo "$name $commit does not build: see $name.build" >&2
 		exit 1
 	fi
-	cp linux/${arch.image} "$2.image"
-	timeout ${limit} ${qemuWords(qemu)} </dev/null >"$2.console" || true
+	cp linux/${arch.image} "$name.image"
+${isPlain ? '' : '	pack_modules "$name.initramfs"\n'}	timeout ${limit} ${qemuWords(qemu, initramfs)} </dev/null >"$name.console" || true
 	outcome="nothing: it hangs, or ended by itself"
-	grep -aq 'kbisect ${NONCE} PASS' "$2.console" && outcome=PASS
-	grep -aq 'kbisect ${NONCE} FAIL' "$2.console" && outcome=FAIL
-	crash=$(grep -aEm1 'BUG: |Oops: |kernel BUG at|Kernel panic - not syncing|general protection fault|Unable to handle kernel' "$2.console" | tr -d '\\r') || true
+	grep -aq 'kbisect ${NONCE} PASS' "$name.console" && outcome=PASS
+	grep -aq 'kbisect ${NONCE} FAIL' "$name.console" && outcome=FAIL
+	crash=$(grep -aEm1 'BUG: |Oops: |kernel BUG at|Kernel panic - not syncing|general protection fault|Unable to handle kernel' "$name.console" | tr -d '\\r') || true
 	[ -z "$crash" ] || outcome="crash: $(echo "$crash" | sed 's/^.*\\] //')"
-${wanted}	echo "$outcome" >"$2.outcome"
-	echo "$2 $1: $outcome"
+${wanted}	echo "$outcome" >"$name.outcome"
+	echo "$name $commit: $outcome"
 }
 `;
 }
 
-/** QEMU's command with the bundle's own files; without what connected it to an agent. */
-function qemuWords(qemu: readonly string[]): string {
+/** Puts modules into the guest, in the order in which they can be loaded, and tells the harness of them. */
+const MODULES = String.raw`# Names of the modules that one depends on, as modpost wrote them into it
+needs_of() {
+	tr '\0' '\n' <"linux/$1" | LC_ALL=C sed -n 's/^depends=//p' | head -n 1 | tr ',-' ' _'
+}
+
+# The modules, each after those that it depends on
+in_order() {
+	left=$modules loaded= before=
+	while [ "$left" != "$before" ]; do
+		before=$left left=
+		for module in $before; do
+			ready=yes
+			for needed in $(needs_of "$module"); do
+				case " $loaded " in *" $needed "*) ;; *) ready= ;; esac
+			done
+			if [ -n "$ready" ]; then
+				loaded="$loaded $(basename "$module" .ko | tr - _)"
+				echo "$module"
+			else
+				left="$left $module"
+			fi
+		done
+	done
+	for module in $left; do echo "$module"; done # a circle: the kernel will say so
+}
+
+# entry PATH MODE [FILE]: a file or a directory as cpio's newc format has it
+entry() {
+	size=0
+	[ -z "${'$'}{3-}" ] || size=$(($(wc -c <"$3")))
+	printf '070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%s\0' \
+		0 "$2" 0 0 1 0 "$size" 0 0 0 0 $((${'$'}{#1} + 1)) 0 "$1"
+	pad $((111 + ${'$'}{#1}))
+	[ -z "${'$'}{3-}" ] || cat "$3"
+	pad "$size"
+}
+
+pad() {
+	head -c $(((4 - $1 % 4) % 4)) /dev/zero
+}
+
+# pack_modules FILE: the bundle's initramfs with the modules behind it
+pack_modules() {
+	cp "$here/trial" trial
+	{
+		cat "$here/initramfs.cpio"
+		entry .kbisect/modules 16877
+		for module in $(in_order); do
+			file=$(basename "$module")
+			entry ".kbisect/modules/$file" 33188 "linux/$module"
+			echo "module /.kbisect/modules/$file" >>trial
+		done
+		entry .kbisect/trial 33188 trial
+		entry 'TRAILER!!!' 0
+	} >"$1"
+}
+`;
+
+/** QEMU's command with the script's own files; without what connected it to an agent. */
+function qemuWords(qemu: readonly string[], initramfs: string): string {
   const words: string[] = [];
   for (let n = 0; n < qemu.length; n++) {
     const word = qemu[n]!;
@@ -112,8 +193,8 @@ function qemuWords(qemu: readonly string[]): string {
     else if (word === '-accel') {
       words.push('-accel tcg');
       n += 1;
-    } else if (word === '/proc/self/fd/4') words.push('"$2.image"');
-    else if (word === '/proc/self/fd/5') words.push('"$here/initramfs.cpio"');
+    } else if (word === '/proc/self/fd/4') words.push('"$name.image"');
+    else if (word === '/proc/self/fd/5') words.push(`"${initramfs}"`);
     else if (word.includes('/proc/self/fd/6'))
       words.push(`"${word.replace('/proc/self/fd/6', '$here/disk')}"`);
     else words.push(shellWord(word));

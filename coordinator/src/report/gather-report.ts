@@ -4,9 +4,11 @@ import {
   Mode,
   Verdict,
   type BlobRef,
+  type BootTest,
   type Check,
   type JobEvent,
 } from '@kbisect/shared/gen/kbisect/v1/job';
+import { fixupsOf } from '@kbisect/shared/fixups';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
 import { formatSetting, parseConfig } from '@kbisect/shared/settings';
@@ -76,7 +78,7 @@ export async function gatherReport(job: Job, sources: ReportSources): Promise<Re
         : [],
     people: job.culprit ? await peopleFor(git, job.culprit, isRegression) : [],
     range: { commits: job.commits, classes: job.classes },
-    test: await test(job, consoles),
+    test: await test(job, sources, consoles),
     statistics: {
       builds: job.evidence.builds,
       trials: job.evidence.trials,
@@ -195,7 +197,12 @@ async function minimalConfig(
   };
 }
 
-async function test({ spec, culprit }: Job, consoles: Consoles): Promise<ReportDocument['test']> {
+async function test(
+  job: Job,
+  { git, events }: ReportSources,
+  consoles: Consoles,
+): Promise<ReportDocument['test']> {
+  const { spec, culprit } = job;
   if (spec.test?.$case !== 'boot') return { kind: 'run', command: spec.test?.value.command ?? '' };
   const { reproducer, arch, baseConfig, profile, fragments } = spec.test.value;
   const trial = consoles.trial(culprit ?? spec.new);
@@ -207,8 +214,26 @@ async function test({ spec, culprit }: Job, consoles: Consoles): Promise<ReportD
     config: [baseConfig, profile, ...fragments].flatMap((part) =>
       part?.blob === undefined ? [] : [{ name: part.name, sha256: part.blob.digest }],
     ),
+    fixups: await picks(job, spec.test.value, git, events),
     qemu: trial?.machine?.arguments ?? [],
   };
+}
+
+/** What was picked on the commits that show what was found. */
+async function picks(
+  { spec, culprit }: Job,
+  { fixups }: BootTest,
+  git: Git,
+  events: readonly JobEvent[],
+): Promise<{ commit: string; picked: string[] }[]> {
+  const leases = events.flatMap(({ fact }) => (fact?.$case === 'leased' ? [fact.value] : []));
+  const parents = culprit && (await git.text(['rev-parse', `${culprit}^@`])).split('\n').filter(Boolean);
+  const shown = [culprit ?? spec.new, ...(parents ?? spec.olds)];
+  const all = shown.map(async (commit) => {
+    const named = leases.findLast((lease) => lease.commit === commit)?.fixups?.commits ?? [];
+    return { commit, picked: await fixupsOf(git, commitId(commit), named, fixups) };
+  });
+  return (await Promise.all(all)).filter(({ picked }) => picked.length > 0);
 }
 
 /** The trials of a job and what their consoles say. */

@@ -109,6 +109,8 @@ export const reportDocument = z.object({
       arch: z.string(),
       compiler: z.string(),
       config: z.array(z.object({ name: z.string(), sha256: z.string() })),
+      /** What is cherry-picked before commits are built: of the culprit and its parents, or of the ends. */
+      fixups: z.array(z.object({ commit: id, picked: z.array(id) })),
       /** The command line of QEMU with which the culprit was tried. */
       qemu: z.array(z.string()),
     }),

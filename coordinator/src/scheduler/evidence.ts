@@ -39,8 +39,14 @@ export class Evidence {
   cacheHits = 0;
   #seconds = 0;
 
-  /** @param runs trials of each end and, where trials do not disagree, of each commit */
-  constructor(readonly runs: number) {}
+  /**
+   * @param runs trials of each end and, where trials do not disagree, of each commit
+   * @param shares whether commits of one image show the same: not where modules are loaded, which are not in it
+   */
+  constructor(
+    readonly runs: number,
+    private readonly shares = true,
+  ) {}
 
   get commits(): Iterable<CommitId> {
     return this.#known.keys();
@@ -113,6 +119,7 @@ export class Evidence {
 
   #gave(image: string, commit: CommitId): void {
     this.of(commit).image = image;
+    if (!this.shares) return;
     const commits = this.#imaged.get(image) ?? [];
     if (!commits.includes(commit)) commits.push(commit);
     this.#imaged.set(image, commits);

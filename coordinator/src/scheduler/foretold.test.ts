@@ -194,3 +194,14 @@ describe('a job whose builds are foretold', () => {
     expect(job.audited).toEqual({ done: 11, refuted: 0 });
   });
 });
+
+describe('a job that loads modules', () => {
+  it('finds what changes nothing but a module: of one image commits may differ all the same', () => {
+    const rig = rigOf(Array<string>(8).fill(CONSUMED));
+    rig.kernels = { ...rig.kernels!, image: () => 'the image of all' };
+    const test = BootTest.fromPartial({ arch: 'x86_64', modules: ['drivers/a.ko'] });
+    rig.submit('job', spec(8, { test: { $case: 'boot', value: test } }), straightRange(8));
+    rig.run(newFrom(5));
+    expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(5) });
+  });
+});

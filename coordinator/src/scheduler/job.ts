@@ -80,7 +80,8 @@ export class Job {
   ) {
     this.spec = spec;
     this.submittedAt = this.lastAt = at;
-    this.evidence = new Evidence(Math.max(1, spec.runs));
+    const hasModules = spec.test?.$case === 'boot' && spec.test.value.modules.length > 0;
+    this.evidence = new Evidence(Math.max(1, spec.runs), !hasModules);
     this.#ends = new Ends(spec, this.evidence, this.verdicts);
     this.#search = new JobSearch(this.#ends, this.evidence, prediction, this.#marks);
     this.#findings = new Findings(this.#ends, this.evidence, this.verdicts, this.#marks);
