@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, hostname, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import { credentials } from '@grpc/grpc-js';
 import { boundsOf } from '@kbisect/shared/cache/bounds';
 import { openDiskCache, type DiskCache } from '@kbisect/shared/cache/disk-cache';
 import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
@@ -19,8 +20,8 @@ import {
 import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { AgentSessionClient, type Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
-import { channelOptions } from '@kbisect/shared/identity/secure-channel';
 import { agentName } from '@kbisect/shared/ids';
+import { LeaderChannel } from '@kbisect/shared/leader-channel';
 import { createLog } from '@kbisect/shared/log';
 import { ARCHES, type Accelerator } from './boot/arch.js';
 import { probeAccelerator } from './boot/probe.js';
@@ -39,7 +40,7 @@ import { Slot } from './task/slot.js';
 import { Slots } from './task/slots.js';
 
 export interface AgentOptions {
-  /** The coordinator's gRPC address, `host:port`. */
+  /** The coordinator's gRPC address, `host:port`; of several coordinators all, with commas between them. */
   readonly coordinator: string;
   /** Unique in the farm; the host's name when not given. */
   readonly name?: string;
@@ -83,14 +84,14 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await lock.close();
     throw error;
   });
-  const { channel } = member;
-  const channelled = { ...CHANNEL, ...channelOptions(coordinator) };
+  const channel = new LeaderChannel(coordinator, member.credentialsFor, CHANNEL);
+  const to = [coordinator, credentials.createInsecure(), { channelOverride: channel }] as const;
   const clients = {
-    session: new AgentSessionClient(coordinator, channel, channelled),
-    bytes: new BlobStreamClient(coordinator, channel, channelled),
-    storage: new ContentAddressableStorageClient(coordinator, channel, channelled),
-    actions: new ActionCacheClient(coordinator, channel, channelled),
-    turns: new BuildTurnsClient(coordinator, channel, channelled),
+    session: new AgentSessionClient(...to),
+    bytes: new BlobStreamClient(...to),
+    storage: new ContentAddressableStorageClient(...to),
+    actions: new ActionCacheClient(...to),
+    turns: new BuildTurnsClient(...to),
   };
   try {
     keeping = member.keep(AbortSignal.any([signal, ended.signal]));
@@ -132,7 +133,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await keeping;
     await objects?.close();
     await near?.files.close();
-    for (const client of Object.values(clients)) client.close();
+    channel.close();
     await lock.close();
   }
 }

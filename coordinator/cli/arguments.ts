@@ -60,6 +60,11 @@ export function address(text: string): string {
   return text;
 }
 
+/** Takes one `host:port` or several, with commas between them. */
+export function addresses(text: string): string {
+  return text.split(',').map(address).join(',');
+}
+
 /** Collects `--label KEY=VALUE` options. */
 export function label(text: string, before: Record<string, string>): Record<string, string> {
   const [, key, value] = /^([A-Za-z0-9._-]{1,64})=(.{0,256})$/.exec(text) ?? [];

@@ -1,6 +1,7 @@
 import { Argument, Command, Option } from 'commander';
 import {
   address,
+  addresses,
   bytes,
   defaultState,
   directory,
@@ -10,6 +11,7 @@ import {
   share,
   wholeNumber,
 } from './arguments.js';
+import type { CoordinatorOptions } from '../src/main.js';
 import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
 import type { ConfigCheckOptions } from './config-check.js';
@@ -29,10 +31,10 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     .description('A build farm that bisects the Linux kernel by itself.')
     .version('0.1.0')
     .addOption(
-      new Option('--coordinator <host:port>', 'where the farm is')
+      new Option('--coordinator <host:port,...>', 'where the farm is: its coordinator, or all of them')
         .env('KBISECT_COORDINATOR')
         .default(COORDINATOR)
-        .argParser(address),
+        .argParser(addresses),
     )
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
@@ -82,8 +84,14 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     .addOption(state())
     .addOption(listen())
     .addOption(http())
+    .addOption(
+      new Option(
+        '--advertise <host:port>',
+        'gRPC as others reach it (default: as in --listen, or this host)',
+      ).argParser(address),
+    )
     .addOption(new Option('--config <file>', 'settings, as JSON'))
-    .action(async (options: { state: string; listen: string; http: string; config?: string }) => {
+    .action(async (options: CoordinatorOptions) => {
       const { runCoordinator } = await import('../src/main.js');
       const { interruption } = await import('./interruption.js');
       await runCoordinator(options, interruption());

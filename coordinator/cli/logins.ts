@@ -6,12 +6,18 @@ import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import { login, type Login } from '../src/identity/login.js';
 import { defaultState } from './arguments.js';
 
-/** As whom this user calls a coordinator: as they logged in, or as the owner of one that keeps its state here. */
-export async function loginFor(address: string): Promise<Login | undefined> {
-  const own = await read(pathOf(address));
-  if (own !== undefined) return own;
+/**
+ * As whom this user calls a farm: as they logged in at one of its coordinators, or as the owner of one that keeps its state
+ * here.
+ * @param addresses `host:port` of each, with commas between them
+ */
+export async function loginFor(addresses: string): Promise<Login | undefined> {
+  for (const address of addresses.split(',')) {
+    const own = await read(pathOf(address));
+    if (own !== undefined) return own;
+  }
   const owner = await ownerOf(defaultState());
-  return owner?.address === address ? owner : undefined;
+  return owner && addresses.split(',').includes(owner.address) ? owner : undefined;
 }
 
 /** The login that a coordinator leaves in its state directory, for who can read that. */

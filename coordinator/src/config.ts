@@ -9,6 +9,8 @@ import type { Webhook } from './events/webhooks.js';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
 
 const seconds = z.number().positive().max(86_400);
+/** Of a JetStream stream: as many servers keep it. */
+const replicas = z.number().int().min(1).max(5).default(1);
 const file = z.strictObject({
   /** How often an agent reports. */
   heartbeatSeconds: seconds.optional(),
@@ -31,6 +33,7 @@ const file = z.strictObject({
             .string()
             .regex(/^[\w-]{1,64}$/)
             .default('kbisect'),
+          replicas,
         })
         .optional(),
     })
@@ -39,10 +42,10 @@ const file = z.strictObject({
       'remote or jetstream, not both',
     )
     .optional(),
-  /** Jobs in a stream of NATS JetStream instead of a file of this machine's. */
-  journal: z
-    .strictObject({ servers: z.string(), replicas: z.number().int().min(1).max(5).default(1) })
-    .optional(),
+  /**
+   * Jobs in a stream of NATS JetStream instead of a file of this machine's; of all coordinators that share one, one leads.
+   */
+  journal: z.strictObject({ servers: z.string(), replicas }).optional(),
   /** Over TLS, whatever the address: by the lab's own certificate (PEM files), or the farm's for these names, too. */
   tls: z
     .strictObject({

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Clock } from '@kbisect/shared/clock';
-import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import { KbisectError, messageOf, type ErrorCode } from '@kbisect/shared/errors';
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
 import { leaseId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
@@ -16,6 +16,8 @@ import type { Suspects } from './search/priors.js';
 import type { CommitGraph } from './search/graph.js';
 
 const TICK_MS = 1000;
+/** Why a journal does not take events for a while. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['resource-exhausted', 'unavailable']);
 
 /** Sends to an agent that is connected now. */
 export interface AgentLine {
@@ -25,7 +27,7 @@ export interface AgentLine {
 /** What the dispatcher does its I/O with. */
 export interface Surroundings {
   readonly journal: Journal;
-  readonly readRange: (spec: JobSpec, signal: AbortSignal) => Promise<Range>;
+  readonly readRange: (spec: JobSpec, signal: AbortSignal, job: JobId) => Promise<Range>;
   readonly readChanges: (
     graph: CommitGraph,
     outside: readonly CommitId[],
@@ -68,10 +70,16 @@ export class Dispatcher {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Takes up every job in the journal where it stood. */
-  async resume(): Promise<void> {
+  /**
+   * Takes up every job in the journal where it stood.
+   * @param replayed sees each job's events
+   */
+  async resume(replayed?: (job: JobId, events: readonly JobEvent[]) => void): Promise<void> {
     const { journal, clock, log } = this.surroundings;
-    for (const job of await journal.jobs()) this.farm.replay(job, await journal.read(job), clock.now());
+    for await (const [job, events] of journal.readAll()) {
+      this.farm.replay(job, events, clock.now());
+      replayed?.(job, events);
+    }
     const effects = this.farm.resume();
     log.info({ jobs: this.farm.jobs.size, running: effects.length }, 'journal read');
     for (const effect of effects) this.#perform(effect);
@@ -137,7 +145,7 @@ export class Dispatcher {
     for (const effect of output.effects) this.#perform(effect);
   }
 
-  /** While the disk is full everything waits, and nothing is lost or acknowledged. */
+  /** While the disk is full or the store is away everything waits, and nothing is lost or acknowledged. */
   async #append(job: JobId, version: number, events: Parameters<Journal['append']>[2]): Promise<void> {
     const { journal, clock, log } = this.surroundings;
     for (;;) {
@@ -145,7 +153,7 @@ export class Dispatcher {
         await journal.append(job, version, events);
         return;
       } catch (error) {
-        if (!(error instanceof KbisectError) || error.code !== 'resource-exhausted') throw error;
+        if (!(error instanceof KbisectError) || !PASSING.has(error.code)) throw error;
         log.error({ job, err: error }, 'the journal cannot be written; trying again until it can');
         await clock.sleep(1000, this.signal);
       }
@@ -195,7 +203,7 @@ export class Dispatcher {
   async #readRange(job: JobId, spec: JobSpec): Promise<void> {
     let range: Range;
     try {
-      range = await this.surroundings.readRange(spec, this.signal);
+      range = await this.surroundings.readRange(spec, this.signal, job);
     } catch (error) {
       if (!this.signal.aborted) await this.#hand({ kind: 'range-unreadable', job, reason: messageOf(error) });
       return;

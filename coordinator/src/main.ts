@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Server, type ServerCredentials } from '@grpc/grpc-js';
 import { decodeBuildRecord } from '@kbisect/shared/build-record';
@@ -24,7 +25,10 @@ import { BuildTurnsService, CacheCareService } from '@kbisect/shared/gen/kbisect
 import { FarmService } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { IdentityService } from '@kbisect/shared/gen/kbisect/v1/identity';
 import { AgentSessionService } from '@kbisect/shared/gen/kbisect/v1/session';
-import { createLog } from '@kbisect/shared/log';
+import type { CommitId, JobId } from '@kbisect/shared/ids';
+import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { createLog, type Logger } from '@kbisect/shared/log';
+import { NotLeaderError } from '@kbisect/shared/not-leader';
 import { JobPins } from './cache/job-pins.js';
 import { openCache, type OpenCache } from './cache/open-cache.js';
 import { PeoplePins } from './cache/people-pins.js';
@@ -38,6 +42,8 @@ import { NamedValues } from './http/named-values.js';
 import { openEntrance } from './identity/entrance.js';
 import { LoginLimit } from './identity/login-limit.js';
 import { openJournal } from './journal/open-journal.js';
+import { commitsOfChecks, commitsOfJob, commitsOfSpec } from './leadership/commits-named.js';
+import { openCluster, type Cluster } from './leadership/open-cluster.js';
 import { makeChecks } from './make-checks.js';
 import { FarmMetrics } from './metrics/farm-metrics.js';
 import { connectNats } from './nats.js';
@@ -54,7 +60,9 @@ import { Turns } from './rpc/cache/turns.js';
 import { Uploads } from './rpc/cache/uploads.js';
 import { farmService } from './rpc/farm-service.js';
 import { identityService } from './rpc/identity-service.js';
+import { leaderOnly } from './rpc/leader-only.js';
 import { LiveConsoles } from './rpc/live-consoles.js';
+import { reachableUrl } from './rpc/reachable-url.js';
 import { sessionService } from './rpc/session-service.js';
 import { addStandardServices } from './rpc/standard-services.js';
 import { Farm } from './scheduler/farm.js';
@@ -66,6 +74,8 @@ export interface CoordinatorOptions {
   readonly listen: string;
   /** Where HTTP is served, `host:port`; port 0 takes a free one. */
   readonly http: string;
+  /** The gRPC address that the others are told, `host:port`, where it is not the one that is listened on. */
+  readonly advertise?: string;
   /** JSON file with settings. */
   readonly config?: string;
 }
@@ -80,11 +90,25 @@ const GRPC_OPTIONS = {
 };
 
 /**
- * Runs a coordinator until the signal is aborted.
+ * Runs a coordinator until the signal is aborted. One that has lost the lead begins anew, with nothing in memory, and waits
+ * for the next chance.
  * @throws KbisectError when the state directory is in use, an address cannot be had, or the journal is broken
  */
 export async function runCoordinator(options: CoordinatorOptions, signal: AbortSignal): Promise<void> {
   const log = createLog('coordinator');
+  for (;;) {
+    try {
+      await serve(options, log, signal);
+      return;
+    } catch (error) {
+      if (!(error instanceof NotLeaderError) || signal.aborted) throw error;
+      log.warn('the lead is lost; beginning anew');
+    }
+  }
+}
+
+/** @throws NotLeaderError when the lead is lost */
+async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSignal): Promise<void> {
   const { timing, bounds, hooks, events: eventServers, tls, ...places } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
@@ -114,7 +138,6 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     const kept = await openJournal(places.journal, options.state);
     opened.push(() => kept.close());
     const jobPins = new JobPins(disk);
-    for (const job of await kept.journal.jobs()) jobPins.take(job, await kept.journal.read(job));
     const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
     const farm = new Farm(timing, newId);
     const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
@@ -140,16 +163,22 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
       }
     });
 
-    // What decides, and the shell around it.
+    // What decides, and the shell around it. It ends with the signal, with the lead, and when its state cannot be trusted.
     const readText = async (digest: string, size: number) =>
       (await wholeBlob(blobs, blobName(digest, size))).toString('utf8');
-    const broken = new AbortController();
-    const stop = AbortSignal.any([signal, broken.signal, closing.signal]);
+    const ended = new AbortController();
+    const stop = AbortSignal.any([signal, ended.signal, closing.signal]);
+    let cluster: Cluster | undefined = undefined as Cluster | undefined;
+    /** What is needed of the repository by jobs that came with the lead. */
+    const needed = new Map<JobId, CommitId[]>();
     const dispatcher = new Dispatcher(
       farm,
       {
         journal,
-        readRange: (spec, cancel) => repository.readRange(spec, cancel),
+        readRange: async (spec, cancel, job) => {
+          await cluster?.peers?.bring(needed.get(job) ?? [], cancel);
+          return repository.readRange(spec, cancel);
+        },
         readChanges: (graph, outside, cancel) => readChanges(repository.git, graph, outside, cancel),
         readRecord: async ({ digest, size }) =>
           decodeBuildRecord(await wholeBlob(blobs, blobName(digest, size))),
@@ -157,24 +186,26 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
           const console = await wholeBlob(blobs, blobName(digest, size));
           return repository.suspectsIn(console.toString('utf8'), spec, graph, cancel);
         },
-        makeChecks: (job, spec, question, cancel) =>
-          makeChecks(
-            repository.git,
-            job,
-            spec,
-            question,
-            ({ digest, size }) => readText(digest, size),
-            cancel,
-          ),
+        makeChecks: async (job, spec, question, cancel) => {
+          const read = async ({ digest, size }: BlobRef) => readText(digest, size);
+          const made = await makeChecks(repository.git, job, spec, question, read, cancel);
+          if (made.kind === 'checks') await cluster?.peers?.share(commitsOfChecks(made.checks), cancel);
+          return made;
+        },
         clock: systemClock,
         log,
-        fail: (error) => broken.abort(error),
+        fail: (error) => ended.abort(error),
       },
       stop,
     );
     opened.push(() => dispatcher.settled());
 
-    // The doors.
+    // The doors. Behind them is nothing while another coordinator leads.
+    let leads = false;
+    const refusal = () => {
+      const leader = cluster?.leadership.leader;
+      return leads ? undefined : new NotLeaderError(leader === reached.address ? undefined : leader);
+    };
     const viaHttp = meteredCache(cache, doors.http);
     const values = new NamedValues(viaHttp.actions, viaHttp.blobs, join(cacheDirectory, 'tmp'));
     const http = httpDoor(
@@ -182,15 +213,17 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
       repository.git.directory,
       { blobs: viaHttp.blobs, sizes: disk, values },
       metrics,
+      refusal,
       log,
     );
     opened.push(() => closeHttp(http));
     const httpAddress = await listenHttp(http, options.http);
     const gitUrl = `${scheme}://${httpAddress}/git`;
-    const grpc = new Server({ ...GRPC_OPTIONS, interceptors: [gate.interceptor] });
+    const grpc = new Server({ ...GRPC_OPTIONS, interceptors: [gate.interceptor, leaderOnly(refusal)] });
     opened.push(() => grpc.forceShutdown());
     const consoles = new LiveConsoles();
-    const shown = { dispatcher, journal, repository, consoles, readText };
+    const share = async (spec: JobSpec) => cluster?.peers?.share(commitsOfSpec(spec), stop);
+    const shown = { dispatcher, journal, repository, consoles, readText, share };
     const parts = { ...shown, gate, newId, gitUrl, version: VERSION, log };
     const ccacheUrl = `${scheme}://${httpAddress}/ac`;
     const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl, ccacheUrl };
@@ -208,16 +241,51 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
     grpc.addService(CacheCareService, careService(cache.disk, Object.values(doors), pins, log));
     grpc.addService(BuildTurnsService, turnsService(new Turns(), log));
     grpc.addService(CapabilitiesService, capabilitiesService(bounds.hardBytes, log));
-    await addStandardServices(grpc);
-
-    await dispatcher.resume();
+    const health = await addStandardServices(grpc);
     const grpcAddress = await listenGrpc(grpc, options.listen, entrance.grpc);
     await identity?.letOwnerIn(grpcAddress);
-    process.stdout.write(`kbisect coordinator: gRPC ${grpcAddress}, HTTP ${httpAddress}\n`);
+
+    // Who leads. Whatever was written before is known to whoever does.
+    const address = options.advertise ?? namedAddress(grpcAddress);
+    const reached = { address, gitUrl: reachableUrl(gitUrl, address) };
+    cluster = await openCluster(kept, options.state, reached, repository.git, log);
+    const { leadership, peers } = cluster;
+    const keptUp = peers?.keepUp(() => leadership.leader, stop);
+    opened.push(() => keptUp);
+    const words = `kbisect coordinator: gRPC ${grpcAddress}, HTTP ${httpAddress}\n`;
+    const atOnce = await leadership.attempt();
+    if (atOnce === undefined) {
+      process.stdout.write(words);
+      log.info({ leader: leadership.leader }, 'another coordinator leads');
+    }
+    const term =
+      atOnce ??
+      (await leadership.campaign(stop).catch((error: unknown) => {
+        if (!stop.aborted) throw error;
+      }));
+    if (term === undefined) return;
+    const { over, token } = term;
+    opened.push(() => term.resign());
+    over.addEventListener('abort', () => ended.abort(new NotLeaderError(undefined)), { once: true });
+    await journal.fence(token);
+    await dispatcher.resume((job, events) => {
+      jobPins.take(job, events);
+      if (peers) needed.set(job, commitsOfJob(events));
+    });
+    leads = true;
+    health.leads();
+    log.info({ token }, 'leading');
+    if (atOnce) process.stdout.write(words);
 
     await dispatcher.keepTime();
     log.info('stopping');
-    if (broken.signal.aborted) throw broken.signal.reason;
+    if (signal.aborted || !ended.signal.aborted) return;
+    const reason: unknown = ended.signal.reason;
+    // Somebody else writes to what only the leader does.
+    if (peers && reason instanceof KbisectError && reason.code === 'failed-precondition')
+      log.warn(reason.message);
+    else throw reason;
+    throw new NotLeaderError(undefined);
   } finally {
     closing.abort();
     for (const close of opened.reverse()) await close();
@@ -237,6 +305,11 @@ async function listenGrpc(server: Server, address: string, credentials: ServerCr
     });
   });
   return address.replace(/:\d+$/, `:${port}`);
+}
+
+/** An address as others may use it: this machine's name where all of its addresses are listened on. */
+function namedAddress(address: string): string {
+  return address.replace(/^(?:0\.0\.0\.0|\[::\]):/, `${hostname()}:`);
 }
 
 async function listenHttp(server: HttpServer, address: string): Promise<string> {

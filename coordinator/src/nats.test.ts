@@ -19,7 +19,7 @@ it.skipIf(!natsIsInstalled)('journal and cache are found on any of the servers t
     const servers = `127.0.0.1:9,${nats.servers}`;
     const journal = await openJournal({ kind: 'jetstream', servers, replicas: 1 }, directory);
     await journal.close();
-    const place = { kind: 'jetstream', servers, bucket: 'kbisect' } as const;
+    const place = { kind: 'jetstream', servers, bucket: 'kbisect', replicas: 1 } as const;
     const cache = await openCache(place, directory, DEFAULT_BOUNDS, systemClock, log);
     await cache.close();
   } finally {

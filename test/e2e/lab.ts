@@ -4,10 +4,14 @@ import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { credentials } from '@grpc/grpc-js';
-import { FarmClient, type WatchResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { credentials, Metadata } from '@grpc/grpc-js';
+import { systemClock } from '@kbisect/shared/clock';
+import { FarmClient } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import { LeaderChannel } from '@kbisect/shared/leader-channel';
 import { killGroup, run, startProcess, type Completed } from '@kbisect/shared/process';
+import { unaryCall } from '@kbisect/shared/status';
+import { watchJob, type WatchMessage } from '../../coordinator/cli/watch-job.js';
 
 const PROGRAM = join(import.meta.dirname, '../../coordinator/bin/kbisect.js');
 
@@ -26,13 +30,20 @@ export interface Result {
   readonly audit?: { readonly compared: number; readonly wrong: number };
 }
 
-/** A coordinator and agents on this machine, real processes that a test may kill; all gone when it is closed. */
+/** A coordinator's process, and what stays of it when it is killed. */
+interface Coordinator {
+  child?: ChildProcess;
+  listen: string;
+  http: string;
+}
+
+/**
+ * A coordinator, or several, and agents on this machine, real processes that a test may kill; all gone when it is closed.
+ */
 export class Lab {
   readonly #agents = new Map<string, ChildProcess>();
   readonly #logs = new Map<string, string>();
-  #coordinator: ChildProcess | undefined;
-  #listen = '127.0.0.1:0';
-  #http = '127.0.0.1:0';
+  readonly #coordinators: Coordinator[] = [];
 
   private constructor(
     readonly directory: string,
@@ -49,31 +60,55 @@ export class Lab {
   }
 
   get httpAddress(): string {
-    return this.#http;
+    return this.#coordinators[0]?.http ?? '';
   }
 
+  /** Of the coordinator, or of all of them. */
   get address(): string {
-    return this.#listen;
+    return this.#coordinators.map(({ listen }) => listen).join(',');
   }
 
-  /** Starts the coordinator, at the addresses that it had before. */
-  async startCoordinator(): Promise<void> {
-    const place = ['--state', join(this.directory, 'state'), '--listen', this.#listen, '--http', this.#http];
+  /** Starts a coordinator, at the addresses that it had before. */
+  async startCoordinator(number = 0): Promise<void> {
+    const coordinator = (this.#coordinators[number] ??= { listen: '127.0.0.1:0', http: '127.0.0.1:0' });
+    const state = join(this.directory, number === 0 ? 'state' : `state${number}`);
+    const place = ['--state', state, '--listen', coordinator.listen, '--http', coordinator.http];
     const args = ['coordinator', ...place, ...this.settings];
     const child = startProcess(command(args), ['ignore', 'pipe', 'ignore']);
-    this.#coordinator = child;
+    coordinator.child = child;
     const [line] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string];
     const [, listen, http] = /gRPC (\S+), HTTP (\S+)/.exec(line) ?? [];
     if (listen === undefined || http === undefined) throw new Error(`the coordinator said: ${line}`);
-    [this.#listen, this.#http] = [listen, http];
+    Object.assign(coordinator, { listen, http });
   }
 
-  async killCoordinator(): Promise<void> {
-    await kill(this.#coordinator);
+  async killCoordinator(number = 0): Promise<void> {
+    await kill(this.#coordinators[number]?.child);
+  }
+
+  /** Which of several coordinators leads; undefined while none does. */
+  async leader(): Promise<number | undefined> {
+    const answers = await Promise.all(
+      this.#coordinators.map(async ({ listen }) => {
+        const client = new FarmClient(listen, credentials.createInsecure());
+        try {
+          await unaryCall((done) =>
+            client.getInfo({}, new Metadata(), { deadline: Date.now() + 1000 }, done),
+          );
+          return true;
+        } catch {
+          return false;
+        } finally {
+          client.close();
+        }
+      }),
+    );
+    const number = answers.indexOf(true);
+    return number === -1 ? undefined : number;
   }
 
   startAgent(name: string, slots = 1): void {
-    const args = ['--coordinator', this.#listen, 'agent', '--name', name, '--workdir', this.workdir(name)];
+    const args = ['--coordinator', this.address, 'agent', '--name', name, '--workdir', this.workdir(name)];
     args.push('--slots', String(slots));
     const child = startProcess(command(args), ['ignore', 'ignore', 'pipe']);
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -97,7 +132,7 @@ export class Lab {
 
   /** Runs a command of the program against this farm. */
   async kbisect(...args: string[]): Promise<Completed> {
-    return run(command(['--coordinator', this.#listen, ...args]));
+    return run(command(['--coordinator', this.address, ...args]));
   }
 
   /** Submits a job and gives its id. */
@@ -113,16 +148,14 @@ export class Lab {
     return JSON.parse(done.stdout.toString('utf8').trim().split('\n').at(-1) ?? '') as Result;
   }
 
-  /** What a watcher of the job is told; the caller leaves the loop when it has seen enough. */
-  async *watch(job: string): AsyncIterable<NonNullable<WatchResponse['kind']>> {
-    const client = new FarmClient(this.#listen, credentials.createInsecure());
-    const stream = client.watch({ job });
-    stream.on('error', () => undefined);
+  /** What a watcher of the job is told, over restarts of the coordinator; the caller leaves the loop when it has seen enough. */
+  async *watch(job: string): AsyncIterable<WatchMessage> {
+    const channel = new LeaderChannel(this.address, () => credentials.createInsecure(), {});
+    const client = new FarmClient(this.address, credentials.createInsecure(), { channelOverride: channel });
     try {
-      for await (const { kind } of stream as AsyncIterable<WatchResponse>) if (kind) yield kind;
+      yield* watchJob(client, job, systemClock, new AbortController().signal);
     } finally {
-      stream.cancel();
-      client.close();
+      channel.close();
     }
   }
 
@@ -163,7 +196,8 @@ export class Lab {
 
   /** Ends all processes of the farm; its files stay. */
   async stop(): Promise<void> {
-    for (const child of [...this.#agents.values(), this.#coordinator]) await kill(child, 'SIGTERM');
+    const coordinators = this.#coordinators.map(({ child }) => child);
+    for (const child of [...this.#agents.values(), ...coordinators]) await kill(child, 'SIGTERM');
   }
 
   async close(): Promise<void> {

@@ -137,7 +137,8 @@ describe('somebody in between', () => {
       expect(await codeOf(at(impostor.grpc))).toBe('unauthenticated');
       await at(farm.grpc);
       // From now on it is a member: led astray, it does not even say hello.
-      const { channel } = await at(impostor.grpc);
+      const { credentialsFor } = await at(impostor.grpc);
+      const channel = credentialsFor(impostor.grpc);
       const client = new AgentSessionClient(impostor.grpc, channel, channelOptions(impostor.grpc));
       const call = client.connect();
       call.on('error', () => undefined);

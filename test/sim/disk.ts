@@ -109,8 +109,12 @@ export class SimulatedJournal implements Journal {
     }
   }
 
-  jobs(): Promise<JobId[]> {
-    return Promise.resolve(this.disk.jobs);
+  async *readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    for (const job of this.disk.jobs) yield [job, await this.read(job)];
+  }
+
+  fence(): Promise<void> {
+    return Promise.resolve();
   }
 
   close(): Promise<void> {

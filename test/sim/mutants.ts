@@ -169,7 +169,8 @@ function whole(inner: Journal): Journal {
     append: (...args) => inner.append(...args),
     read: (...args) => inner.read(...args),
     subscribe: (...args) => inner.subscribe(...args),
-    jobs: () => inner.jobs(),
+    readAll: () => inner.readAll(),
+    fence: (token) => inner.fence(token),
     close: () => inner.close(),
   };
 }

@@ -8,16 +8,16 @@ import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import { IdentityClient, type Certificate } from '@kbisect/shared/gen/kbisect/v1/identity';
 import type { GitTls } from '@kbisect/shared/git';
 import { authorityOf } from '@kbisect/shared/identity/authority';
-import { isLoopback } from '@kbisect/shared/identity/loopback';
+import { areLoopback } from '@kbisect/shared/identity/loopback';
 import {
   agentChannel,
   Certificates,
-  channelOptions,
   personChannel,
   type Shown,
 } from '@kbisect/shared/identity/secure-channel';
-import { fingerprintOf, parseToken } from '@kbisect/shared/identity/token';
+import { fingerprintOf, parseToken, type Fingerprint } from '@kbisect/shared/identity/token';
 import type { AgentName } from '@kbisect/shared/ids';
+import { LeaderChannel } from '@kbisect/shared/leader-channel';
 import type { Logger } from '@kbisect/shared/log';
 import { unaryCall } from '@kbisect/shared/status';
 
@@ -26,7 +26,8 @@ const CALL_MS = 30_000;
 
 /** How the farm knows an agent, on each of its ways to it. */
 export interface Membership {
-  readonly channel: ChannelCredentials;
+  /** How the coordinator at an address is called. */
+  readonly credentialsFor: (address: string) => ChannelCredentials;
   readonly git: GitTls | undefined;
   /** For HTTPS; undefined where the farm is plain. */
   readonly shown: () => Shown | undefined;
@@ -53,7 +54,7 @@ export async function becomeMember(joining: Joining, clock: Clock, log: Logger):
   const had = await readShown(directory);
   const fresh = had === undefined ? 'no certificate' : await lapsed(had, joining, files.token, clock.now());
   if (fresh !== undefined && token === undefined) {
-    if (had === undefined && isLoopback(coordinator)) return plain();
+    if (had === undefined && areLoopback(coordinator)) return plain();
     throw new KbisectError(
       'unauthenticated',
       `the farm at ${coordinator} does not know this agent (${fresh}); on the coordinator's machine: ` +
@@ -62,18 +63,19 @@ export async function becomeMember(joining: Joining, clock: Clock, log: Logger):
   }
   const shown = fresh === undefined && had !== undefined ? had : await joinFarm(joining, log);
   const certificates = new Certificates(shown);
-  const channel = agentChannel(coordinator, certificates);
+  const credentialsFor = (address: string) => agentChannel(address, certificates);
   return {
-    channel,
+    credentialsFor,
     git: files,
     shown: () => certificates.current,
-    keep: (signal) => keepRenewed({ coordinator, directory, certificates, channel }, clock, log, signal),
+    keep: (signal) =>
+      keepRenewed({ coordinator, directory, certificates, credentialsFor }, clock, log, signal),
   };
 }
 
 function plain(): Membership {
   return {
-    channel: credentials.createInsecure(),
+    credentialsFor: () => credentials.createInsecure(),
     git: undefined,
     shown: () => undefined,
     keep: () => Promise.resolve(),
@@ -101,24 +103,31 @@ async function lapsed(
 
 async function joinFarm({ coordinator, name, directory, token = '' }: Joining, log: Logger): Promise<Shown> {
   const { id, authority: expected } = parseToken(token);
-  const authority = await authorityOf(coordinator, expected);
+  const authority = await firstAuthority(coordinator.split(','), expected);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const key = await ownKey(directory);
-  const client = new IdentityClient(
-    coordinator,
-    personChannel(coordinator, authority),
-    channelOptions(coordinator),
-  );
+  const channel = new LeaderChannel(coordinator, (address) => personChannel(address, authority), {});
+  const client = new IdentityClient(coordinator, credentials.createInsecure(), { channelOverride: channel });
   let certificate: string;
   try {
-    ({ certificate } = await unaryCall<Certificate>((done) =>
-      client.join(
-        { token, agent: name, publicKey: publicKeyOf(key) },
-        new Metadata(),
-        { deadline: Date.now() + CALL_MS },
-        done,
-      ),
-    ));
+    const join = async () =>
+      unaryCall<Certificate>((done) =>
+        client.join(
+          { token, agent: name, publicKey: publicKeyOf(key) },
+          new Metadata(),
+          { deadline: Date.now() + CALL_MS },
+          done,
+        ),
+      );
+    // Of several coordinators the one that leads lets it in.
+    for (let others = coordinator.split(',').length; ; others--) {
+      try {
+        ({ certificate } = await join());
+        break;
+      } catch (error) {
+        if (others === 0 || !(error instanceof KbisectError) || error.code !== 'unavailable') throw error;
+      }
+    }
   } finally {
     client.close();
   }
@@ -130,19 +139,35 @@ async function joinFarm({ coordinator, name, directory, token = '' }: Joining, l
   return { certificate, key, authority };
 }
 
+/** The authority's certificate, from the first coordinator that answers. */
+async function firstAuthority(addresses: readonly string[], expected: Fingerprint): Promise<string> {
+  for (const [n, address] of addresses.entries()) {
+    try {
+      return await authorityOf(address, expected);
+    } catch (error) {
+      const isLast = n === addresses.length - 1;
+      if (isLast || !(error instanceof KbisectError) || error.code !== 'unavailable') throw error;
+    }
+  }
+  throw new KbisectError('invalid-argument', 'no address of a coordinator');
+}
+
 async function keepRenewed(
   of: {
     readonly coordinator: string;
     readonly directory: string;
     readonly certificates: Certificates;
-    readonly channel: ChannelCredentials;
+    readonly credentialsFor: (address: string) => ChannelCredentials;
   },
   clock: Clock,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   const { certificates, directory } = of;
-  const client = new IdentityClient(of.coordinator, of.channel, channelOptions(of.coordinator));
+  const channel = new LeaderChannel(of.coordinator, of.credentialsFor, {});
+  const client = new IdentityClient(of.coordinator, credentials.createInsecure(), {
+    channelOverride: channel,
+  });
   try {
     while (!signal.aborted) {
       const { validFrom, validTo } = new X509Certificate(certificates.current.certificate);

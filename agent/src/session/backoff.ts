@@ -1,7 +1,7 @@
 const FIRST_MS = 250;
-const LAST_MS = 10_000;
+const LAST_MS = 3000;
 
-/** Waits between attempts to connect: they double up to ten seconds, and differ a little from agent to agent. */
+/** Waits between attempts to connect: they double up to three seconds, and differ a little from agent to agent. */
 export class Backoff {
   #waitMs = FIRST_MS;
 

@@ -3,6 +3,7 @@ import type { ObjectStore } from '@nats-io/obj';
 import type { BlobName } from '@kbisect/shared/cache/blob-name';
 import type { BlobStore } from '@kbisect/shared/cache/blob-store';
 import { KbisectError } from '@kbisect/shared/errors';
+import { answered, asked } from '../nats.js';
 
 /** Objects asked about at once. */
 const AT_ONCE = 32;
@@ -37,14 +38,14 @@ export class JetStreamBlobStore implements BlobStore {
       }
     };
     try {
-      await this.objects.put({ name: blob.digest }, ReadableStream.from<Uint8Array>(watched()));
+      await answered(this.objects.put({ name: blob.digest }, ReadableStream.from<Uint8Array>(watched())));
     } catch (error) {
       throw reason ?? error;
     }
   }
 
   async *get(blob: BlobName, offset = 0, limit = Infinity): AsyncIterable<Uint8Array> {
-    const found = (await this.#isHere(blob)) ? await this.objects.get(blob.digest) : null;
+    const found = (await this.#isHere(blob)) ? await asked(async () => this.objects.get(blob.digest)) : null;
     if (found === null)
       throw new KbisectError('not-found', `there is no blob ${blob.digest} of ${blob.size} bytes`);
     let position = 0;
@@ -55,11 +56,11 @@ export class JetStreamBlobStore implements BlobStore {
       if (position >= offset + limit) return;
     }
     const error = await found.error;
-    if (error) throw error;
+    if (error) throw new KbisectError('unavailable', `JetStream does not answer: ${error.message}`);
   }
 
   async setAside({ digest }: BlobName): Promise<void> {
-    await this.objects.delete(digest);
+    await answered(this.objects.delete(digest));
   }
 
   /** An object is read over the network each time, so that each read is verified anew. */
@@ -68,7 +69,7 @@ export class JetStreamBlobStore implements BlobStore {
   }
 
   async #isHere({ digest, size }: BlobName): Promise<boolean> {
-    const info = await this.objects.info(digest);
+    const info = await answered(this.objects.info(digest));
     return info !== null && !info.deleted && info.size === size;
   }
 }

@@ -1,4 +1,5 @@
 import { credentials } from '@grpc/grpc-js';
+import { jetstream } from '@nats-io/jetstream';
 import { Objm } from '@nats-io/obj';
 import type { ActionCache } from '@kbisect/shared/cache/action-cache';
 import type { BlobStore } from '@kbisect/shared/cache/blob-store';
@@ -18,7 +19,7 @@ import {
 } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import type { Logger } from '@kbisect/shared/log';
-import { connectNats } from '../nats.js';
+import { ANSWER_MS, connectNats } from '../nats.js';
 import { JetStreamActionCache } from './jetstream-action-cache.js';
 import { JetStreamBlobStore } from './jetstream-blob-store.js';
 
@@ -27,8 +28,13 @@ export type CachePlace =
   | { readonly kind: 'disk' }
   /** An endpoint of the Remote Execution API: `host:port`, and the instance's name there. */
   | { readonly kind: 'remote'; readonly address: string; readonly instance: string }
-  /** A bucket of a NATS JetStream object store. */
-  | { readonly kind: 'jetstream'; readonly servers: string; readonly bucket: string };
+  /** A bucket of a NATS JetStream object store, and how many servers keep each object. */
+  | {
+      readonly kind: 'jetstream';
+      readonly servers: string;
+      readonly bucket: string;
+      readonly replicas: number;
+    };
 
 /** A cache that is open. */
 export interface OpenCache {
@@ -79,9 +85,12 @@ export async function openCache(
       return { disk, blobs, actions: new ReapiActionCache(clients.actions, place.instance), close };
     }
     case 'jetstream': {
-      const { servers, bucket } = place;
+      const { servers, bucket, replicas } = place;
       const connection = await connectNats(servers);
-      const objects = await new Objm(connection).create(bucket, BUCKET);
+      const objects = await new Objm(jetstream(connection, { timeout: ANSWER_MS })).create(bucket, {
+        ...BUCKET,
+        replicas,
+      });
       const blobs = near(new JetStreamBlobStore(objects));
       const actions = new CompleteActionCache(new JetStreamActionCache(objects), blobs);
       const close = async () => {

@@ -6,12 +6,16 @@ import type { FarmMetrics } from '../metrics/farm-metrics.js';
 import type { Gate } from '../identity/gate.js';
 import { serveGit } from './git-backend.js';
 
-/** The coordinator's HTTP door: the git endpoint, the cache, figures, and a word for whoever looks in. */
+/**
+ * The coordinator's HTTP door: the git endpoint, the cache, figures, and a word for whoever looks in.
+ * @param refusal why the cache is closed; undefined while it is open
+ */
 export function httpDoor(
   { gate, create }: { readonly gate: Gate; readonly create: (listener: RequestListener) => Server },
   repository: string,
   cache: CacheDoorParts,
   metrics: FarmMetrics,
+  refusal: () => Error | undefined,
   log: Logger,
 ): Server {
   return create((request, response) => {
@@ -19,11 +23,13 @@ export function httpDoor(
       try {
         if (!gate.admit(request, response)) return;
         if (await serveGit(repository, request, response, log)) return;
-        if (await serveCache(cache, request, response)) return;
+        const refused = refusal();
+        if (refused === undefined && (await serveCache(cache, request, response))) return;
         if (request.url === '/metrics') {
           const text = await metrics.text();
           response.writeHead(200, { 'content-type': metrics.contentType }).end(text);
         } else if (request.url === '/healthz') response.writeHead(200).end('ok\n');
+        else if (refused) response.writeHead(503).end(`${messageOf(refused)}\n`);
         else response.writeHead(404).end('kbisect coordinator: git is at /git, blobs are at /cas/<sha256>\n');
       } catch (error) {
         log.error({ err: error, url: request.url }, 'an HTTP request failed');

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import { KbisectError, systemCode } from '@kbisect/shared/errors';
 import { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
@@ -62,14 +63,23 @@ export class EmbeddedJournal implements Journal {
     }
   }
 
-  jobs(): Promise<JobId[]> {
-    const found: JobId[] = [];
-    let next = this.#firstJobAfter(undefined);
-    while (next !== undefined) {
-      found.push(next);
-      next = this.#firstJobAfter(next);
+  async *readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    let job: JobId | undefined;
+    let events: JobEvent[] = [];
+    for (const { key, value } of this.#db.getRange()) {
+      if (key[0] !== job) {
+        if (job !== undefined) yield [job, events];
+        await turn(); // a long journal is no reason to answer nobody
+        [job, events] = [jobId(key[0]), []];
+      }
+      events.push(JobEvent.decode(value));
     }
-    return Promise.resolve(found);
+    if (job !== undefined) yield [job, events];
+  }
+
+  /** A file has one owner: there is nobody else. */
+  fence(): Promise<void> {
+    return Promise.resolve();
   }
 
   async close(): Promise<void> {
@@ -87,11 +97,5 @@ export class EmbeddedJournal implements Journal {
       return key[1] + 1;
     }
     return 0;
-  }
-
-  #firstJobAfter(job: JobId | undefined): JobId | undefined {
-    const range = job === undefined ? { limit: 1 } : { start: [job, Infinity] as Key, limit: 1 };
-    for (const key of this.#db.getKeys(range)) return jobId(key[0]);
-    return undefined;
   }
 }

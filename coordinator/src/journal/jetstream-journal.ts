@@ -1,23 +1,34 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   jetstream,
   JetStreamApiError,
   jetstreamManager,
   type JetStreamClient,
   type JetStreamManager,
+  type JsMsg,
   type StoredMsg,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import { JobEvents, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId, type JobId } from '@kbisect/shared/ids';
+import { ANSWER_MS, answered, asked } from '../nats.js';
 import type { Journal } from './journal.js';
+import { LiveEvents } from './live-events.js';
 
 const STREAM = 'kbisect-jobs';
 const SUBJECT = 'kbisect.job.';
-/** Attempts to publish of which no answer came; the server drops what it has got twice. */
-const ATTEMPTS = 3;
+/** Where terms begin. */
+const TERMS = 'kbisect.term';
+/**
+ * How long it is tried, in milliseconds, to publish what is not answered: servers elect a leader meanwhile. The server drops
+ * what it has got twice, for two minutes.
+ */
+const PATIENCE_MS = 30_000;
+const RETRY_MS = 200;
 const WRONG_LAST_SEQUENCE = 10071;
+const OTHER_CONFIGURATION = 10058;
 const NO_ROOM = new Set([10023, 10047, 10077]);
 
 /** Where a job's stream ends. */
@@ -32,9 +43,16 @@ interface End {
  *
  * How durable an acknowledged event is, is the server's matter: a majority of replicas has it in memory or on disk; servers
  * before 2.10 do not sync each message, so that their durability is their number.
+ *
+ * Each message names the last one on its job's subject, so that of two writers one is refused. In a term it names the last of
+ * the whole stream, too: the message that begins a term makes all that was seen before it old.
  */
 export class JetStreamJournal implements Journal {
+  readonly #live = new LiveEvents();
   readonly #ends = new Map<JobId, End>();
+  /** In a term: of the last message of all the stream. */
+  #last: number | undefined;
+  #publishing: Promise<unknown> = Promise.resolve();
   /** Tells this writer's messages from those of others. */
   readonly #writer = randomUUID();
 
@@ -52,9 +70,17 @@ export class JetStreamJournal implements Journal {
    */
   static async open(connection: NatsConnection, replicas: number): Promise<JetStreamJournal> {
     try {
-      const manager = await jetstreamManager(connection);
-      await manager.streams.add({ name: STREAM, subjects: [`${SUBJECT}*`], num_replicas: replicas });
-      return new JetStreamJournal(jetstream(connection), manager, connection.info?.max_payload ?? 0);
+      const manager = await jetstreamManager(connection, { timeout: ANSWER_MS });
+      const config = { subjects: [`${SUBJECT}*`, TERMS], num_replicas: replicas };
+      await manager.streams.add({ name: STREAM, ...config }).catch((error: unknown) => {
+        if (codeOf(error) !== OTHER_CONFIGURATION) throw error;
+        return manager.streams.update(STREAM, config);
+      });
+      return new JetStreamJournal(
+        jetstream(connection, { timeout: ANSWER_MS }),
+        manager,
+        connection.info?.max_payload ?? 0,
+      );
     } catch (error) {
       throw new KbisectError('unavailable', `JetStream cannot keep the journal: ${messageOf(error)}`, {
         cause: error,
@@ -63,7 +89,7 @@ export class JetStreamJournal implements Journal {
   }
 
   async append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
-    const { sequence, version } = this.#ends.get(job) ?? (await this.#end(job));
+    const { sequence, version } = this.#ends.get(job) ?? endOf(await this.#lastOf(job));
     if (version !== expectedVersion) throw this.#rivalled(job, version, expectedVersion);
     const bytes = JobEvents.encode({ first: expectedVersion, events: [...events] }).finish();
     if (bytes.length > this.maxBytes) {
@@ -74,12 +100,41 @@ export class JetStreamJournal implements Journal {
     }
     // The same events of the same writer are one message, however often they are sent.
     const msgID = createHash('sha256').update(`${this.#writer} ${job} `).update(bytes).digest('hex');
-    const sent = await this.#publish(job, bytes, msgID, { sequence, version });
+    // In a term each message names the one before it, of any job: one after the other.
+    const publish = () => this.#publish(job, bytes, msgID, { sequence, version });
+    const sending = this.#last === undefined ? publish() : this.#publishing.then(publish);
+    this.#publishing = sending.catch(() => undefined);
+    const sent = await sending;
+    if (this.#last !== undefined) this.#last = sent;
     this.#ends.set(job, { sequence: sent, version: expectedVersion + events.length });
+    this.#live.appended(job, expectedVersion, events);
+  }
+
+  /** The stream's last message begins the term; whoever has not seen it has what it appends refused. */
+  async fence(token: number): Promise<void> {
+    for (const until = performance.now() + PATIENCE_MS; ;) {
+      const { state } = await answered(this.manager.streams.info(STREAM));
+      const begun = await answered(this.manager.streams.getMessage(STREAM, { last_by_subj: TERMS }));
+      if (begun !== null && Number(begun.string()) > token) throw overtaken();
+      try {
+        const options = { timeout: ANSWER_MS, expect: { lastSequence: state.last_seq } };
+        this.#last = (await this.client.publish(TERMS, String(token), options)).seq;
+        this.#ends.clear();
+        return;
+      } catch (error) {
+        // Somebody else has written meanwhile, or the answer was lost: begun twice it is begun once.
+        if (performance.now() > until) {
+          throw new KbisectError('unavailable', `JetStream does not begin a term: ${messageOf(error)}`, {
+            cause: error,
+          });
+        }
+        await delay(RETRY_MS);
+      }
+    }
   }
 
   async read(job: JobId, from = 0): Promise<JobEvent[]> {
-    const { version } = await this.#end(job);
+    const { version } = endOf(await this.#lastOf(job));
     const events: JobEvent[] = [];
     if (version <= from) return events;
     for await (const event of this.#follow(job, from, version)) events.push(event);
@@ -87,14 +142,26 @@ export class JetStreamJournal implements Journal {
   }
 
   subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
-    return this.#follow(job, 0, Infinity, signal);
+    return this.#live.follow(job, (from) => this.read(job, from), signal);
   }
 
-  async jobs(): Promise<JobId[]> {
-    const { state } = await answered(this.manager.streams.info(STREAM, { subjects_filter: `${SUBJECT}*` }));
-    return Object.keys(state.subjects ?? {})
-      .map((subject) => jobId(subject.slice(SUBJECT.length)))
-      .sort();
+  async *readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    const { state } = await answered(this.manager.streams.info(STREAM));
+    const streams = new Map<JobId, JobEvent[]>();
+    if (state.messages > 0) {
+      for await (const { subject, seq, data } of this.#consume()) {
+        if (subject.startsWith(SUBJECT)) {
+          const job = jobId(subject.slice(SUBJECT.length));
+          const { events } = JobEvents.decode(data);
+          const known = streams.get(job);
+          if (known) known.push(...events);
+          else streams.set(job, events);
+        }
+        // The server that is asked may have less than the stream's leader.
+        if (seq >= state.last_seq) break;
+      }
+    }
+    yield* [...streams].sort(([one], [other]) => (one < other ? -1 : 1));
   }
 
   /** The connection is its owner's to close. */
@@ -103,57 +170,58 @@ export class JetStreamJournal implements Journal {
   }
 
   async #publish(job: JobId, bytes: Uint8Array, msgID: string, end: End): Promise<number> {
-    for (let attempt = 1; ; attempt++) {
+    const lastSequence = this.#last === undefined ? {} : { lastSequence: this.#last };
+    const expect = { lastSubjectSequence: end.sequence, ...lastSequence };
+    const until = performance.now() + PATIENCE_MS;
+    for (;;) {
       try {
-        const options = { msgID, expect: { lastSubjectSequence: end.sequence } };
-        return (await this.client.publish(SUBJECT + job, bytes, options)).seq;
+        return (await this.client.publish(SUBJECT + job, bytes, { msgID, expect, timeout: ANSWER_MS })).seq;
       } catch (error) {
-        const code = error instanceof JetStreamApiError ? error.code : undefined;
+        const code = codeOf(error);
         if (code === WRONG_LAST_SEQUENCE) {
           this.#ends.delete(job);
-          const last = await this.#last(job);
+          const last = await this.#lastOf(job);
           // It was written after all, and only the answer was lost.
           if (last?.header.get('Nats-Msg-Id') === msgID) return last.seq;
-          throw this.#rivalled(job, endOf(last).version, end.version);
+          const { version } = endOf(last);
+          throw version === end.version ? overtaken() : this.#rivalled(job, version, end.version);
         }
         if (code !== undefined && NO_ROOM.has(code)) {
           throw new KbisectError('resource-exhausted', `the journal's stream is full: ${messageOf(error)}`);
         }
-        if (attempt < ATTEMPTS) continue;
-        throw new KbisectError('unavailable', `JetStream does not take events: ${messageOf(error)}`, {
-          cause: error,
-        });
+        if (performance.now() > until) {
+          throw new KbisectError('unavailable', `JetStream does not take events: ${messageOf(error)}`, {
+            cause: error,
+          });
+        }
+        await delay(RETRY_MS);
       }
     }
   }
 
   /** Events from position `from`, until `to` of them are there. */
-  async *#follow(job: JobId, from: number, to: number, signal?: AbortSignal): AsyncGenerator<JobEvent> {
-    if (signal?.aborted === true) return;
-    const consumer = await answered(this.client.consumers.get(STREAM, { filter_subjects: SUBJECT + job }));
+  async *#follow(job: JobId, from: number, to: number): AsyncGenerator<JobEvent> {
+    for await (const { data } of this.#consume(SUBJECT + job)) {
+      const { first, events } = JobEvents.decode(data);
+      for (const [n, event] of events.entries()) if (first + n >= from) yield event;
+      if (first + events.length >= to) return;
+    }
+  }
+
+  /** The stream's messages, of one subject or all, from the first on. */
+  async *#consume(subject?: string): AsyncGenerator<JsMsg> {
+    const filter = subject === undefined ? {} : { filter_subjects: subject };
+    const consumer = await asked(async () => this.client.consumers.get(STREAM, filter));
     const messages = await answered(consumer.consume());
-    const leave = () => messages.stop();
-    signal?.addEventListener('abort', leave, { once: true });
     try {
-      for await (const message of messages) {
-        const { first, events } = JobEvents.decode(message.data);
-        for (const [n, event] of events.entries()) if (first + n >= from) yield event;
-        if (first + events.length >= to) return;
-      }
+      yield* messages;
     } finally {
-      signal?.removeEventListener('abort', leave);
       await messages.close();
       await consumer.delete().catch(() => undefined); // the server forgets it, too, after a while
     }
   }
 
-  async #end(job: JobId): Promise<End> {
-    const end = endOf(await this.#last(job));
-    this.#ends.set(job, end);
-    return end;
-  }
-
-  #last(job: JobId): Promise<StoredMsg | null> {
+  #lastOf(job: JobId): Promise<StoredMsg | null> {
     return answered(this.manager.streams.getMessage(STREAM, { last_by_subj: SUBJECT + job }));
   }
 
@@ -165,16 +233,19 @@ export class JetStreamJournal implements Journal {
   }
 }
 
+function overtaken(): KbisectError {
+  return new KbisectError(
+    'failed-precondition',
+    'another coordinator leads by now: the journal takes nothing from this one',
+  );
+}
+
+function codeOf(error: unknown): number | undefined {
+  return error instanceof JetStreamApiError ? error.code : undefined;
+}
+
 function endOf(last: StoredMsg | null): End {
   if (last === null) return { sequence: 0, version: 0 };
   const { first, events } = JobEvents.decode(last.data);
   return { sequence: last.seq, version: first + events.length };
-}
-
-async function answered<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    throw new KbisectError('unavailable', `JetStream does not answer: ${messageOf(error)}`, { cause: error });
-  }
 }

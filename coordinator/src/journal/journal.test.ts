@@ -69,8 +69,15 @@ describe.each(engines)('the $name journal', ({ start }) => {
     await journal.append(jobId('a'), 0, [judged(1)]);
     await journal.append(jobId('a-1'), 0, [judged(2)]);
     await journal.append(jobId('b'), 0, [judged(3)]);
-    expect(await journal.jobs()).toEqual(['a', 'a-1', 'b']);
-    expect(await journal.read(jobId('a'))).toEqual([judged(1)]);
+    await journal.append(jobId('a'), 1, [judged(4)]);
+    const all: [string, JobEvent[]][] = [];
+    for await (const [job, events] of journal.readAll()) all.push([job, events]);
+    expect(all).toEqual([
+      ['a', [judged(1), judged(4)]],
+      ['a-1', [judged(2)]],
+      ['b', [judged(3)]],
+    ]);
+    expect(await journal.read(jobId('a'))).toEqual([judged(1), judged(4)]);
     expect(await journal.read(jobId('c'))).toEqual([]);
   });
 
@@ -90,6 +97,27 @@ describe.each(engines)('the $name journal', ({ start }) => {
     await expect(journal.append(job, 1, [judged(2)])).rejects.toMatchObject({ code: 'failed-precondition' });
     await journal.append(job, 2, [judged(2)]);
     expect(await other.read(job)).toEqual([judged(0), judged(1), judged(2)]);
+  });
+
+  it('takes nothing from a writer whose term is over, of no job, whatever that one has seen', async () => {
+    await journal.fence(7);
+    await journal.append(job, 0, [judged(0)]);
+    const successor = await engine.open();
+    if (successor instanceof EmbeddedJournal) return successor.close(); // a file has one owner
+    await successor.fence(8);
+    // Neither to a job that the successor has not written to, nor to one that it does not know of.
+    await expect(journal.append(job, 1, [judged(1)])).rejects.toMatchObject({ code: 'failed-precondition' });
+    await expect(journal.append(jobId('new'), 0, [judged(1)])).rejects.toMatchObject({
+      code: 'failed-precondition',
+    });
+    await expect(journal.fence(7)).rejects.toMatchObject({ code: 'failed-precondition' });
+    await Promise.all([
+      successor.append(job, 1, [judged(2)]),
+      successor.append(jobId('b'), 0, [judged(3)]),
+      successor.append(jobId('c'), 0, [judged(4)]),
+    ]);
+    expect(await successor.read(job)).toEqual([judged(0), judged(2)]);
+    expect(await successor.read(jobId('new'))).toEqual([]);
   });
 
   it('takes the same events of one writer twice only if they are meant twice', async () => {

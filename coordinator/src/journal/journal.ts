@@ -17,11 +17,17 @@ export interface Journal {
   /** The job's events from position `from` (0 is the first) to the present end. */
   read(job: JobId, from?: number): Promise<JobEvent[]>;
 
-  /** The job's events from its first, then each new one as it becomes durable, until the signal is aborted. */
+  /** The job's events from its first, then each new one of this writer's as it becomes durable, until the signal is aborted. */
   subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent>;
 
-  /** All jobs that have a stream, oldest id first. */
-  jobs(): Promise<JobId[]>;
+  /** All jobs that have a stream, and all that is in it, by their ids. */
+  readAll(): AsyncIterable<readonly [JobId, JobEvent[]]>;
+
+  /**
+   * Begins a term of this writer: from now on nothing is taken from writers of terms that began before it.
+   * @throws KbisectError `failed-precondition` when a later term has begun already
+   */
+  fence(token: number): Promise<void>;
 
   close(): Promise<void>;
 }

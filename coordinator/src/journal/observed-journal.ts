@@ -22,8 +22,12 @@ export class ObservedJournal implements Journal {
     return this.inner.subscribe(job, signal);
   }
 
-  jobs(): Promise<JobId[]> {
-    return this.inner.jobs();
+  readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    return this.inner.readAll();
+  }
+
+  fence(token: number): Promise<void> {
+    return this.inner.fence(token);
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { connectNats } from '../nats.js';
 import { EmbeddedJournal } from './embedded-journal.js';
 import { JetStreamJournal } from './jetstream-journal.js';
@@ -10,15 +11,20 @@ export type JournalPlace =
   /** A stream of NATS JetStream: the servers as NATS names them, and how many of them keep each event. */
   | { readonly kind: 'jetstream'; readonly servers: string; readonly replicas: number };
 
+/** A journal that is open. */
+export interface OpenJournal {
+  readonly journal: Journal;
+  /** Where others may write to it, too: what coordinators agree on the leader by. */
+  readonly shared?: { readonly connection: NatsConnection; readonly replicas: number };
+  close(): Promise<void>;
+}
+
 /**
  * Opens the journal; whoever closes it closes its connection, too.
  * @param state the coordinator's directory
  * @throws KbisectError `unavailable` when NATS cannot be reached or has no JetStream
  */
-export async function openJournal(
-  place: JournalPlace,
-  state: string,
-): Promise<{ journal: Journal; close: () => Promise<void> }> {
+export async function openJournal(place: JournalPlace, state: string): Promise<OpenJournal> {
   if (place.kind === 'embedded') {
     const journal = new EmbeddedJournal(join(state, 'journal.mdb'));
     return { journal, close: () => journal.close() };
@@ -27,7 +33,7 @@ export async function openJournal(
   const connection = await connectNats(servers);
   try {
     const journal = await JetStreamJournal.open(connection, replicas);
-    return { journal, close: () => connection.close() };
+    return { journal, shared: { connection, replicas }, close: () => connection.close() };
   } catch (error) {
     await connection.close();
     throw error;

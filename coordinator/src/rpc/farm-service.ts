@@ -9,7 +9,7 @@ import {
   type WatchRequest,
   type WatchResponse,
 } from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { BlobRef, JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import { mark, rerun } from '../by-hand.js';
@@ -40,6 +40,8 @@ export interface FarmParts {
   /** A blob of the cache as text. */
   readonly readText: (digest: string, size: number) => Promise<string>;
   readonly gate: Gate;
+  /** Gives the commits that a job names to whoever may have to go on with it. */
+  readonly share: (spec: JobSpec) => Promise<void>;
   readonly newId: () => string;
   readonly gitUrl: string;
   readonly version: string;
@@ -116,6 +118,7 @@ export function farmService(parts: FarmParts): FarmServer {
       spec = { ...spec, submitter: submitterOf(gate.callerOf(call).principal) };
       spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
       for (const { commit } of spec.backportTo) commitId(commit);
+      await parts.share(spec);
       const job = jobId(parts.newId());
       await dispatcher.post({ kind: 'submit', job, spec });
       return { job };

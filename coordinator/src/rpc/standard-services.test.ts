@@ -9,7 +9,7 @@ import {
 import { load } from '@grpc/proto-loader';
 import { protoPath } from 'grpc-health-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { addStandardServices } from './standard-services.js';
+import { addStandardServices, type Health } from './standard-services.js';
 
 const REFLECTION = createRequire(import.meta.url)
   .resolve('@grpc/reflection')
@@ -17,10 +17,11 @@ const REFLECTION = createRequire(import.meta.url)
 
 let server: Server;
 let address: string;
+let health: Health;
 
 beforeAll(async () => {
   server = new Server();
-  await addStandardServices(server);
+  health = await addStandardServices(server);
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error ? reject(error) : resolve(bound),
@@ -37,19 +38,22 @@ async function client(file: string, service: string) {
   return new Client(address, credentials.createInsecure());
 }
 
-it('tells a load balancer that it serves', async () => {
-  const health = await client(protoPath, 'grpc.health.v1.Health');
-  const check = health['check'] as unknown as (
+it('tells a load balancer that it serves once it leads', async () => {
+  const asked = await client(protoPath, 'grpc.health.v1.Health');
+  const check = asked['check'] as unknown as (
     request: object,
     done: (error: Error | null, answer: { status: number }) => void,
   ) => void;
-  const answer = await new Promise((resolve, reject) =>
-    check.call(health, { service: 'kbisect.v1.Farm' }, (error, said) =>
-      error ? reject(error) : resolve(said),
-    ),
-  );
-  expect(answer).toEqual({ status: 1 });
-  health.close();
+  const status = () =>
+    new Promise((resolve, reject) =>
+      check.call(asked, { service: 'kbisect.v1.Farm' }, (error, said) =>
+        error ? reject(error) : resolve(said.status),
+      ),
+    );
+  expect(await status()).toBe(2);
+  health.leads();
+  expect(await status()).toBe(1);
+  asked.close();
 });
 
 it('tells a tool which services there are', async () => {

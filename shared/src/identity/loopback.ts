@@ -12,6 +12,11 @@ export function isLoopback(address: string): boolean {
   return family !== 0 && LOOPBACK.check(host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
+/** Whether that is so of all addresses of a list with commas. */
+export function areLoopback(addresses: string): boolean {
+  return addresses.split(',').every(isLoopback);
+}
+
 /** The host of `host:port`, without an IPv6 address's brackets. */
 export function hostOf(address: string): string {
   return address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
