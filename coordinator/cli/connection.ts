@@ -2,7 +2,6 @@ import {
   credentials,
   Metadata,
   type CallOptions,
-  type ChannelCredentials,
   type ClientUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';

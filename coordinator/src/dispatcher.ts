@@ -62,6 +62,8 @@ export class Dispatcher {
   /** Emits a job's id when what its agents do has changed. */
   readonly activity = new EventEmitter().setMaxListeners(0);
   readonly #lines = new Map<AgentName, AgentLine>();
+  /** What was made of inputs while the last batch is being written: it is written together, and then planned for. */
+  #open: { readonly outputs: Output[]; readonly done: Promise<void> } | undefined;
   #tail: Promise<void> = Promise.resolve();
 
   constructor(
@@ -111,9 +113,20 @@ export class Dispatcher {
     const output = this.farm.handle(input, this.surroundings.clock.now());
     if ('job' in input) this.activity.emit(input.job);
     else if (input.kind === 'progress' && input.progress.lease) this.#announce(input.progress.lease.lease);
-    const done = this.#tail.then(() => this.#settle(output));
+    this.#open ??= this.#begin();
+    this.#open.outputs.push(output);
+    await this.#open.done;
+  }
+
+  #begin(): { readonly outputs: Output[]; readonly done: Promise<void> } {
+    const outputs: Output[] = [];
+    const done = this.#tail.then(() => {
+      this.#open = undefined;
+      outputs.push(this.farm.plan(this.surroundings.clock.now()));
+      return this.#settle(together(outputs));
+    });
     this.#tail = done.catch(() => undefined);
-    await done;
+    return { outputs, done };
   }
 
   /** Lets the scheduler see time pass, until the signal is aborted. */
@@ -281,4 +294,15 @@ export class Dispatcher {
     const known = this.farm.leases.live.get(leaseId(lease));
     if (known) this.activity.emit(known.job);
   }
+}
+
+/** Outputs that came one after the other, as one. */
+function together(outputs: readonly Output[]): Output {
+  const appends: Output['appends'] = new Map();
+  for (const [job, { expectedVersion, events }] of outputs.flatMap((output) => [...output.appends])) {
+    const before = appends.get(job);
+    if (before) before.events.push(...events);
+    else appends.set(job, { expectedVersion, events: [...events] });
+  }
+  return { appends, effects: outputs.flatMap(({ effects }) => effects) };
 }

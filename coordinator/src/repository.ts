@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
-import { readRange, readSuspects } from './git-range.js';
+import { readRange, readSuspects, type RangeQuery } from './git-range.js';
 import type { Range } from './scheduler/range.js';
 import type { CommitGraph } from './search/graph.js';
 import { filesInCrash, type Suspects } from './search/priors.js';
 
 /** The coordinator's one bare repository: what clients push, agents fetch, and ranges are read from. */
 export class Repository {
+  /** Those that were read last: of many reports of one release each has the same range. */
+  readonly #ranges = new LRUCache<string, Promise<Range>>({ max: MAX_RANGES });
+
   private constructor(readonly git: Git) {}
 
   static async open(directory: string): Promise<Repository> {
@@ -59,13 +63,25 @@ export class Repository {
   async readRange(spec: JobSpec, signal: AbortSignal): Promise<Range> {
     const olds = spec.olds.map(commitId);
     const neu = commitId(spec.new);
-    for (const end of [neu, ...olds]) {
+    const { firstParent, pathspecs, suspects } = spec;
+    const query = { olds, new: neu, firstParent, pathspecs };
+    const key = JSON.stringify([query, suspects]);
+    let range = this.#ranges.get(key);
+    if (range === undefined) {
+      range = this.#read(query, suspects, signal);
+      this.#ranges.set(key, range);
+      range.catch(() => this.#ranges.delete(key));
+    }
+    return range;
+  }
+
+  async #read(query: RangeQuery, suspects: JobSpec['suspects'], signal: AbortSignal): Promise<Range> {
+    for (const end of new Set([query.new, ...query.olds])) {
       if (!(await this.git.hasCommit(end))) {
         throw new KbisectError('not-found', `commit ${end} was not pushed to the coordinator`);
       }
     }
-    const { firstParent, pathspecs, suspects } = spec;
-    return readRange(this.git, { olds, new: neu, firstParent, pathspecs }, suspects, signal);
+    return readRange(this.git, query, suspects, signal);
   }
 
   /** The commits of a range that touch the files which a crash names. */
@@ -94,6 +110,8 @@ export class Repository {
     throw new KbisectError('invalid-argument', `unknown revision ${JSON.stringify(revision)}`);
   }
 }
+
+const MAX_RANGES = 8;
 
 /** How much likelier commits are that touch a file which the crash names; and of so many files at most. */
 const CRASH_WEIGHT = 10;

@@ -105,8 +105,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   ),
   'a task is leased twice at once': farm(
     class extends Farm {
-      override handle(input: Input, now: number): Output {
-        const output = super.handle(input, now);
+      override plan(now: number): Output {
+        const output = super.plan(now);
         for (const { events } of output.appends.values()) {
           const leased = events.find(({ fact }) => fact?.$case === 'leased');
           if (leased?.fact?.$case !== 'leased') continue;

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
 import {
@@ -30,6 +31,9 @@ import { callSignal, streaming, unary } from './handler.js';
 import { reachableUrl } from './reachable-url.js';
 import { checkJobSpec } from './job-spec.js';
 import type { LiveConsoles } from './live-consoles.js';
+
+/** How often a watcher is told of what agents do, at most. */
+const ACTIVITY_MS = 250;
 
 /** What the farm's API is made from. */
 export interface FarmParts {
@@ -218,8 +222,10 @@ async function watch(
   const either = AbortSignal.any([signal, done.signal]);
   const activity = async () => {
     while (!either.aborted) {
+      const soon = delay(ACTIVITY_MS, undefined, { signal: either }).catch(() => undefined);
+      const next = once(dispatcher.activity, job.id, { signal: either }).catch(() => undefined);
       for (const kind of activityOf(job.id, dispatcher)) await send(kind);
-      await once(dispatcher.activity, job.id, { signal: either }).catch(() => undefined);
+      await Promise.all([next, soon]);
     }
   };
   const others = activity();
@@ -238,8 +244,8 @@ function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse
   const search = farm.jobs.get(job);
   const connected = [...farm.agents.values()].filter((agent) => agent.connected);
   const slots = connected.reduce((sum, agent) => sum + agent.slots, 0);
-  const activities = [...farm.leases.live.values()]
-    .filter((lease) => lease.job === job)
+  const activities = (search?.leases.live ?? [])
+    .flatMap(({ id }) => farm.leases.live.get(id) ?? [])
     .map(({ agent, commit, phase, fraction, expectedSeconds }) => ({
       $case: 'activity' as const,
       value: { agent, commit, phase, fraction, expectedSeconds },

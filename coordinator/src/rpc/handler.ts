@@ -5,7 +5,7 @@ import {
   type ServiceError,
   Metadata,
 } from '@grpc/grpc-js';
-import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import type { Logger } from '@kbisect/shared/log';
 import { STATUS } from '@kbisect/shared/status';
 
@@ -42,7 +42,10 @@ export function streaming<Call extends Failing>(
   serve: (call: Call) => Promise<void>,
 ): (call: Call) => void {
   return (call) => {
-    void serve(call).catch((error: unknown) => call.emit('error', serviceError(error, log)));
+    void serve(call).catch((error: unknown) => {
+      // The peer went away: there is nobody to tell, and nothing is wrong.
+      if (systemCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') call.emit('error', serviceError(error, log));
+    });
   };
 }
 

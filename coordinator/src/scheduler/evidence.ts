@@ -30,6 +30,8 @@ export class Evidence {
   readonly #known = new Map<CommitId, CommitEvidence>();
   /** Commits with evidence that no verdict has taken in. */
   readonly unjudged = new Set<CommitId>();
+  /** Commits that people want tried again. */
+  readonly #rerun = new Set<CommitId>();
   /** The commits that agents failed to test, as it happened. */
   readonly #failed: CommitId[] = [];
   /** The commits that gave each image. */
@@ -93,6 +95,7 @@ export class Evidence {
   /** The commit is to have one more set of trials. */
   rerun(commit: CommitId): void {
     const known = this.of(commit);
+    this.#rerun.add(commit);
     known.before = known.outcomes.length;
     delete known.buildFailure;
     known.failedOn.length = 0;
@@ -100,9 +103,7 @@ export class Evidence {
 
   /** Commits that are to be tried again and have not been yet. */
   get reruns(): CommitId[] {
-    return [...this.#known].flatMap(([commit, { before }]) =>
-      before === undefined || this.isTested(commit) || this.givenUp(commit) !== undefined ? [] : [commit],
-    );
+    return [...this.#rerun].filter((commit) => !this.isTested(commit) && this.givenUp(commit) === undefined);
   }
 
   /** Outcomes that tell of a commit: since it was to be tried again. */

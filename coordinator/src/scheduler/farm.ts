@@ -14,12 +14,17 @@ import { Recorder, type Effect, type Output } from './output.js';
 import { Results } from './results.js';
 import type { Timing } from './timing.js';
 
+/** Inputs after which every job may want something else: machines came, went, or are rested; what is known of builds. */
+const CHANGES_ALL: ReadonlySet<Input['kind']> = new Set(['hello', 'gone', 'drain', 'record', 'tick']);
+
 /**
  * The scheduler: jobs, agents and leases. It does no I/O and reads no clock: inputs go in with the time they
  * came at, events and effects come out.
  */
 export class Farm {
   readonly jobs = new Map<JobId, Job>();
+  /** Those that are not over. */
+  readonly #running = new Map<JobId, Job>();
   readonly agents = new Map<AgentName, Agent>();
   readonly leases: Leases;
   readonly #recorder = new Recorder();
@@ -32,7 +37,7 @@ export class Farm {
   constructor(timing: Timing, newId: () => string) {
     const { jobs, agents } = this;
     this.leases = new Leases(jobs, timing, newId, this.#recorder);
-    this.#offers = new Offers(jobs, agents, this.leases, timing, this.#recorder);
+    this.#offers = new Offers(this.#running, agents, this.leases, timing, this.#recorder);
     this.#results = new Results(jobs, agents, this.leases, timing, this.#recorder);
   }
 
@@ -47,18 +52,17 @@ export class Farm {
     job.apply(first);
     for (const event of rest) job.apply(event);
     this.jobs.set(id, job);
+    if (!job.over) this.#running.set(id, job);
     this.leases.replayed(job, now);
   }
 
   /** What is to be done after a replay: the ranges of jobs that are not over are read again. */
   resume(): Effect[] {
-    return [...this.jobs.values()]
-      .filter((job) => !job.over)
-      .map((job) => ({ kind: 'read-range', job: job.id, spec: job.spec }));
+    return [...this.#running.values()].map(({ id, spec }) => ({ kind: 'read-range', job: id, spec }));
   }
 
   /**
-   * Takes in one input.
+   * Takes in one input. Who is to work on what then is planned apart, for several inputs together.
    * @param now milliseconds since the epoch
    * @throws KbisectError when the input's sender is to be told that it is wrong; nothing has changed then
    */
@@ -68,8 +72,17 @@ export class Farm {
     this.#foretell(now);
     const { output } = this.#recorder;
     for (const id of output.appends.keys()) this.#advance(this.#job(id), now);
-    this.#offers.plan(now);
+    if ('job' in input) this.#offers.changed(this.#job(input.job));
+    for (const id of output.appends.keys()) this.#offers.changed(this.#job(id));
+    if (CHANGES_ALL.has(input.kind)) this.#offers.allChanged();
     return output;
+  }
+
+  /** What is to be offered and withdrawn after the inputs since the last time. */
+  plan(now: number): Output {
+    this.#recorder.reset();
+    this.#offers.plan(now);
+    return this.#recorder.output;
   }
 
   #take(input: Input, now: number): void {
@@ -79,6 +92,7 @@ export class Farm {
         if (this.jobs.has(id)) throw new KbisectError('failed-precondition', `there is a job ${id}`);
         const job = new Job(id, spec, new Date(now), this.#predictionFor(spec));
         this.jobs.set(id, job);
+        this.#running.set(id, job);
         this.#recorder.record(job, { $case: 'submitted', value: { job: id, spec } }, now);
         this.#recorder.ask({ kind: 'read-range', job: id, spec });
         return;
@@ -225,11 +239,13 @@ export class Farm {
 
   /** Lets the jobs take in what builds, their own and each other's, have told; asks for what is still to be read. */
   #foretell(now: number): void {
-    for (const job of this.jobs.values()) {
-      if (job.over || !job.attached || job.prediction === undefined) continue;
+    for (const job of this.#running.values()) {
+      if (!job.attached || job.prediction === undefined) continue;
       for (const record of job.prediction.unread())
         this.#recorder.ask({ kind: 'read-record', job: job.id, record });
-      if (job.collapse()) this.#advance(job, now);
+      if (!job.collapse()) continue;
+      this.#advance(job, now);
+      this.#offers.changed(job);
     }
   }
 
@@ -246,6 +262,7 @@ export class Farm {
     for (let fact = job.next(); fact !== undefined; fact = job.next()) {
       if (fact.$case === 'ended') this.leases.withdrawAll(job, now);
       this.#recorder.record(job, fact, now);
+      if (job.over) this.#running.delete(job.id);
     }
     for (let question = job.takeQuestion(); question !== undefined; question = job.takeQuestion())
       this.#recorder.ask({ kind: 'make-checks', job: job.id, spec: job.spec, question });
@@ -257,6 +274,7 @@ export class Farm {
     if (job.over) return;
     this.leases.withdrawAll(job, now);
     this.#recorder.record(job, ended(state, reason), now);
+    this.#running.delete(job.id);
   }
 
   #job(id: JobId): Job {

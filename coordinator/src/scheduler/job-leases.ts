@@ -31,6 +31,7 @@ export interface JobLease {
 /** The leases of one job, as its journal has them. */
 export class JobLeases {
   readonly #leases = new Map<LeaseId, JobLease>();
+  readonly #live = new Set<JobLease>();
   /** Stragglers that the lease beside them has outdone. */
   readonly #outdone = new Set<LeaseId>();
   /** The highest epoch that was given. */
@@ -39,7 +40,16 @@ export class JobLeases {
   longestMs = 0;
 
   get live(): JobLease[] {
-    return [...this.#leases.values()].filter((lease) => lease.state === 'live');
+    return [...this.#live];
+  }
+
+  /** The live ones and the withdrawn ones. */
+  get known(): Iterable<JobLease> {
+    return this.#leases.values();
+  }
+
+  get liveCount(): number {
+    return this.#live.size;
   }
 
   get(id: LeaseId): JobLease | undefined {
@@ -47,14 +57,14 @@ export class JobLeases {
   }
 
   granted({ value }: FactOf<'leased'>, grantedAt: Date): void {
-    const { lease, epoch, commit, agent, trials = 1 } = value;
-    const id = leaseId(lease);
+    const { epoch, commit, agent, trials = 1 } = value;
+    const id = leaseId(value.lease);
     const { audit = false, expectedSeconds = 0 } = value;
     const fixups = value.fixups?.commits.map(commitId) ?? [];
     const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, trials };
     const doubles = value.doubles ? leaseId(value.doubles) : undefined;
     const told = { received: 0, tried: 0, toldAll: false };
-    this.#leases.set(id, {
+    const lease: JobLease = {
       ...granted,
       audit,
       expectedSeconds,
@@ -64,7 +74,9 @@ export class JobLeases {
       check: value.check,
       ...told,
       state: 'live',
-    });
+    };
+    this.#leases.set(id, lease);
+    this.#live.add(lease);
     this.lastEpoch = Math.max(this.lastEpoch, epoch);
   }
 
@@ -83,6 +95,13 @@ export class JobLeases {
     known.toldAll = known.tried >= known.trials;
   }
 
+  /** Forgets them: the job is over. */
+  release(): void {
+    this.#leases.clear();
+    this.#live.clear();
+    this.#outdone.clear();
+  }
+
   /** Whether another has told by now what this one was to tell. */
   isOutdone(id: LeaseId): boolean {
     return this.#outdone.has(id);
@@ -93,6 +112,7 @@ export class JobLeases {
     const id = leaseId(value.lease);
     const lease = this.#leases.get(id);
     if (lease === undefined) return undefined;
+    this.#live.delete(lease);
     if (value.reason === LeaseEnd.LEASE_END_WITHDRAWN) lease.state = 'withdrawn';
     else this.#leases.delete(id);
     switch (value.reason) {

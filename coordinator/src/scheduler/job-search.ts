@@ -106,6 +106,15 @@ export class JobSearch {
     this.#doubt();
   }
 
+  /** Forgets all of it. */
+  release(): void {
+    this.#heard = [];
+    this.#range = this.#search = undefined;
+    this.#suspects = [];
+    this.#classes = new Map();
+    this.#spoken = new Set();
+  }
+
   /** From now on single trials are not relied on: a check has contradicted what they said. */
   distrust(): void {
     if (this.noisy) return;

@@ -316,6 +316,9 @@ export class Job {
         this.minimalConfig = fact.value.minimalConfig;
         this.reason = fact.value.reason;
         this.confidence = fact.value.confidence;
+        // Nothing is searched any more, and a farm has many jobs that are over.
+        this.#search.release();
+        this.leases.release();
         return;
     }
   }

@@ -34,6 +34,8 @@ export interface KnownLease {
 /** All leases that are live, of all jobs: granted, prolonged, and ended. */
 export class Leases {
   readonly live = new Map<LeaseId, Lease>();
+  /** The jobs of leases whose results count: of the live ones, and of those that were withdrawn while their job runs. */
+  readonly #jobOf = new Map<LeaseId, Job>();
   #epoch = 0;
 
   /** @param newId gives an id that was never given before */
@@ -48,7 +50,8 @@ export class Leases {
   replayed(job: Job, now: number): void {
     this.#epoch = Math.max(this.#epoch, job.leases.lastEpoch);
     if (job.over) return;
-    for (const lease of job.leases.live) this.#watchOver(lease, job.id, now, true);
+    for (const { id } of job.leases.known) this.#jobOf.set(id, job);
+    for (const lease of job.leases.live) this.#watchOver(lease, job, now, true);
   }
 
   /** @param forecast what the task is expected to take */
@@ -78,7 +81,7 @@ export class Leases {
     };
     this.recorder.record(job, { $case: 'leased', value }, now);
     const granted = job.leases.get(id);
-    if (granted) this.#watchOver(granted, job.id, now, false);
+    if (granted) this.#watchOver(granted, job, now, false);
     return { lease: id, epoch };
   }
 
@@ -91,10 +94,7 @@ export class Leases {
   /** The lease as its job knows it, live or withdrawn, if this agent held it in this epoch. */
   known(agent: AgentName, ref: LeaseRef): KnownLease | undefined {
     const id = leaseId(ref.lease);
-    const live = this.live.get(id);
-    const job = live
-      ? this.jobs.get(live.job)
-      : [...this.jobs.values()].find(({ leases }) => leases.get(id) !== undefined);
+    const job = this.#jobOf.get(id);
     const lease = job?.leases.get(id);
     return job && lease?.agent === agent && lease.epoch === ref.epoch ? { job, lease } : undefined;
   }
@@ -129,6 +129,7 @@ export class Leases {
       if (lease && toldAll) this.release(lease, LeaseEnd.LEASE_END_DONE, '', now);
       else if (lease) this.withdraw(lease, 'the job is over', now);
     }
+    for (const { id } of job.leases.known) this.#jobOf.delete(id);
   }
 
   withdraw(lease: Lease, detail: string, now: number): void {
@@ -137,6 +138,7 @@ export class Leases {
 
   release(lease: Lease, reason: LeaseEnd, detail: string, now: number): void {
     this.live.delete(lease.id);
+    if (reason !== LeaseEnd.LEASE_END_WITHDRAWN) this.#jobOf.delete(lease.id);
     const job = this.jobs.get(lease.job);
     if (job) {
       this.recorder.record(job, { $case: 'leaseEnded', value: { lease: lease.id, reason, detail } }, now);
@@ -155,14 +157,15 @@ export class Leases {
     return now - movedAt > this.timing.stallMs + timeoutMs;
   }
 
-  #watchOver(granted: JobLease, job: JobId, now: number, accepted: boolean): void {
+  #watchOver(granted: JobLease, job: Job, now: number, accepted: boolean): void {
+    this.#jobOf.set(granted.id, job);
     const { id, epoch, commit, agent, expectedSeconds } = granted;
     const deadline = now + (accepted ? this.timing.leaseMs : this.timing.acceptMs);
     const phase = Progress_Phase.PHASE_UNSPECIFIED;
     this.live.set(id, {
       id,
       epoch,
-      job,
+      job: job.id,
       commit,
       agent,
       accepted,

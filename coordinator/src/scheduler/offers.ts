@@ -11,6 +11,12 @@ import type { Timing } from './timing.js';
 
 /** Decides who tests what: withdraws what can teach nothing more, and fills the free slots. */
 export class Offers {
+  /** Since the last plan. */
+  readonly #changed = new Set<Job>();
+  /** Jobs that have all that they wanted when they were asked last. */
+  readonly #sated = new WeakSet<Job>();
+  #timePassed = false;
+
   constructor(
     private readonly jobs: ReadonlyMap<JobId, Job>,
     private readonly agents: ReadonlyMap<AgentName, Agent>,
@@ -19,29 +25,48 @@ export class Offers {
     private readonly recorder: Recorder,
   ) {}
 
+  /** What a job wants, or needs no more, may be something else than it was. */
+  changed(job: Job): void {
+    this.#changed.add(job);
+    this.#sated.delete(job);
+  }
+
+  /** So it may be of every job; and who takes too long is looked for. */
+  allChanged(): void {
+    for (const job of this.jobs.values()) this.changed(job);
+    this.#timePassed = true;
+  }
+
   plan(now: number): void {
-    const running = [...this.jobs.values()].filter((job) => !job.over && job.attached);
-    for (const job of running) {
+    if (this.#changed.size === 0) return;
+    const changed = [...this.#changed].filter((job) => !job.over && job.attached);
+    this.#changed.clear();
+    for (const job of changed) {
       for (const { id } of job.futile()) {
         const lease = this.leases.live.get(id);
         if (lease) this.leases.withdraw(lease, 'its result can teach nothing more', now);
       }
     }
-    let hungry = running;
+    const running = [...this.jobs.values()].filter((job) => job.attached);
+    let hungry = running.filter((job) => !this.#sated.has(job));
     while (hungry.length > 0) {
       const free = this.#freeSlots(now);
       const slots = [...free.values()].reduce((sum, n) => sum + n, 0);
       if (slots === 0) return;
-      const claims = hungry.map((job) => ({ job, held: job.leases.live.length }));
+      const claims = hungry.map((job) => ({ job, held: job.leases.liveCount }));
       const shares = fairShares(claims, slots);
       hungry = hungry.filter((job) => {
         const share = shares.get(job) ?? 0;
+        if (share === 0) return true;
         const trees = [...free.keys()].flatMap((agent) => agent.treesFor(job));
-        const given = job.wanted(share, trees).filter((wanted) => this.#offer(job, wanted, free, now)).length;
-        return share === 0 || (given > 0 && given === share);
+        const wanted = job.wanted(share, trees);
+        const given = wanted.filter((one) => this.#offer(job, one, free, now)).length;
+        if (wanted.length < share && given === wanted.length) this.#sated.add(job);
+        return given > 0 && given === share;
       });
     }
-    this.#double(running, now);
+    if (this.#timePassed) this.#double(running, now);
+    this.#timePassed = false;
   }
 
   /** What is still free when nobody wants it is tried on tasks that take too long. */

@@ -14,7 +14,7 @@ import { RevListParser } from '../search/graph.js';
 import { Farm } from './farm.js';
 import type { Input } from './inputs.js';
 import type { Job } from './job.js';
-import type { Effect } from './output.js';
+import type { Effect, Output } from './output.js';
 import type { Merging, Sides } from './pair-search.js';
 import type { Range } from './range.js';
 import type { Suspects } from '../search/priors.js';
@@ -129,7 +129,11 @@ export class Rig {
   }
 
   send(input: Input): void {
-    const output = this.farm.handle(input, this.now);
+    this.#settle(this.farm.handle(input, this.now));
+    this.#settle(this.farm.plan(this.now));
+  }
+
+  #settle(output: Output): void {
     for (const [job, { expectedVersion, events }] of output.appends) {
       const stream = this.journal.get(job) ?? [];
       if (stream.length !== expectedVersion)
