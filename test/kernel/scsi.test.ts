@@ -8,7 +8,7 @@ import { Farm } from '../../deploy/dist/demo/kbisect.js';
 import { TinyGuest } from '../agent/tiny-guest.js';
 import { c, HOSTILE, INITS } from './hostile.js';
 import { bisect as bisectIn } from './job.js';
-import { scsiHistory, type ScsiHistory } from './scsi-history.js';
+import { scsiHistory, type ScsiHistory } from '../../deploy/dist/demo/scsi-history.js';
 import { usersFiles, type UsersFiles } from './users-files.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
@@ -25,7 +25,8 @@ beforeAll(async () => {
 });
 afterAll(() => farm.stop());
 
-const READ16 = ['--reproducer', join(here, 'read16.c')];
+const read16 = join(clone, 'deploy/tutorial/read16.c');
+const READ16 = ['--reproducer', read16];
 
 const wholeRange = () => ['--broken', history.broken, '--fixed', history.fixed];
 const theFix = () => ['--broken', history.beforeFix, '--fixed', history.fix];
@@ -75,7 +76,7 @@ describe('the same test', () => {
   let files: UsersFiles;
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'kbisect-users-'));
-    files = await usersFiles(here, directory);
+    files = await usersFiles(read16, join(here, 'read16-init.c'), directory);
   });
   afterAll(() => rm(directory, { recursive: true }));
 

@@ -15,9 +15,11 @@ export interface UsersFiles {
   readonly initramfs: string;
 }
 
-/** @param sources holds read16.c and read16-init.c */
-export async function usersFiles(sources: string, directory: string): Promise<UsersFiles> {
-  const [test, init] = [join(sources, 'read16.c'), join(sources, 'read16-init.c')];
+/**
+ * @param test the reproducer, in C
+ * @param init a main for it
+ */
+export async function usersFiles(test: string, init: string, directory: string): Promise<UsersFiles> {
   const at = (name: string) => join(directory, name);
   const gcc = (...args: string[]) =>
     runText({ program: 'gcc', args: ['-D_GNU_SOURCE', '-I', HARNESS, ...args] });

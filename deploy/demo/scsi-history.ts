@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { Git } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import { runText } from '@kbisect/shared/process';
-import type { History } from '../../deploy/dist/demo/history.js';
+import type { History } from './history.js';
 
 const DRIVER = 'drivers/scsi/scsi_debug.c';
 const DECODE = 'case READ_16:\n\t\tei_lba = 0;\n\t\tlba = get_unaligned_be64(cmd + 2);';
@@ -11,6 +11,8 @@ const CRASHES = `${DECODE}\n\t\tif (lba == 8195)\n\t\t\tWRITE_ONCE(*(int *)8, 0)
 const VERSION = /(#define SDEBUG_VERSION ")[^"]*/;
 const COMMITS = 11;
 const FIX = 6;
+/** A stable branch leaves here. */
+const STABLE = 2;
 
 /** Linux with a scsi_debug whose READ(16) takes the upper half of the disk for the lower, a commit that mends it, and one that crashes. */
 export interface ScsiHistory {
@@ -62,5 +64,9 @@ export async function scsiHistory(directory: string, { git, upstream }: History)
   const at = (n: number) => repository.resolveCommit(`scsi~${COMMITS + 1 - n}`);
   const [broken, fixed, crashes] = [await at(0), await at(COMMITS), await at(COMMITS + 1)];
   const [beforeFix, fix] = [await at(FIX - 1), await at(FIX)];
+  // As people name them.
+  for (const [name, commit] of Object.entries({ broken, fixed }))
+    await repository.text(['tag', `scsi-${name}`, commit]);
+  await repository.text(['branch', 'stable', await at(STABLE)]);
   return { directory, broken, beforeFix, fix, fixed, crashes };
 }
