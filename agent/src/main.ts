@@ -8,16 +8,10 @@ import { openDiskCache, type DiskCache } from '@kbisect/shared/cache/disk-cache'
 import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
 import { ExistenceCachingBlobStore } from '@kbisect/shared/cache/existence-caching-blob-store';
 import { ReadThroughBlobStore } from '@kbisect/shared/cache/read-through-blob-store';
-import { ReapiActionCache } from '@kbisect/shared/cache/reapi-action-cache';
-import { ReapiBlobStore } from '@kbisect/shared/cache/reapi-blob-store';
+import { openReapiEndpoint, type ReapiAddress } from '@kbisect/shared/cache/reapi-endpoint';
 import { VerifyingBlobStore } from '@kbisect/shared/cache/verifying-blob-store';
 import { systemClock } from '@kbisect/shared/clock';
 import { lockDirectory } from '@kbisect/shared/directory-lock';
-import {
-  ActionCacheClient,
-  ContentAddressableStorageClient,
-} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import { BuildTurnsClient } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { AgentSessionClient, type Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName } from '@kbisect/shared/ids';
@@ -51,6 +45,8 @@ export interface AgentOptions {
   readonly labels: Record<string, string>;
   /** Limit of the blobs that are kept near, below the work directory. */
   readonly cacheBytes: number;
+  /** Somebody's cache that the farm keeps its blobs in; the coordinator's when not given. */
+  readonly cache?: ReapiAddress;
   /** Lets the agent join a farm that it is not yet known in. */
   readonly token?: string;
 }
@@ -88,11 +84,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const to = [coordinator, credentials.createInsecure(), { channelOverride: channel }] as const;
   const clients = {
     session: new AgentSessionClient(...to),
-    bytes: new BlobStreamClient(...to),
-    storage: new ContentAddressableStorageClient(...to),
-    actions: new ActionCacheClient(...to),
     turns: new BuildTurnsClient(...to),
   };
+  const own = { credentials: credentials.createInsecure(), options: { channelOverride: channel } };
+  const endpoint = options.cache
+    ? openReapiEndpoint(options.cache)
+    : openReapiEndpoint({ address: coordinator, instance: '' }, own);
   try {
     keeping = member.keep(AbortSignal.any([signal, ended.signal]));
     const { capabilities, accelerators, toolchains, sandbox } = await probe(signal);
@@ -100,12 +97,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
 
     const mirror = await Mirror.open(join(workdir, 'mirror'), member.git);
     near = await openDiskCache(join(workdir, 'cache'), boundsOf(options.cacheBytes), systemClock, log);
-    const far = new VerifyingBlobStore(new ReapiBlobStore(clients), systemClock, log);
+    const far = new VerifyingBlobStore(endpoint.blobs, systemClock, log);
     const artifacts = new Artifacts(
       new EmptyBlobStore(
         new ReadThroughBlobStore(near.blobs, new ExistenceCachingBlobStore(far, systemClock), log),
       ),
-      new ReapiActionCache(clients.actions),
+      endpoint.actions,
       clients.turns,
       new Patience(systemClock, log),
     );
@@ -133,6 +130,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await keeping;
     await objects?.close();
     await near?.files.close();
+    endpoint.close();
     channel.close();
     await lock.close();
   }

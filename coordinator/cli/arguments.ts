@@ -1,3 +1,4 @@
+import type { ReapiAddress } from '@kbisect/shared/cache/reapi-endpoint';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
@@ -63,6 +64,12 @@ export function address(text: string): string {
 /** Takes one `host:port` or several, with commas between them. */
 export function addresses(text: string): string {
   return text.split(',').map(address).join(',');
+}
+
+/** Takes `host:port` or `host:port/INSTANCE`, a cache that speaks the Remote Execution API. */
+export function cacheAddress(text: string): ReapiAddress {
+  const [, place = '', instance = ''] = /^([^/]*)(?:\/(.*))?$/.exec(text) ?? [];
+  return { address: address(place), instance };
 }
 
 /** Collects `--label KEY=VALUE` options. */

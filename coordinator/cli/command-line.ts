@@ -3,6 +3,7 @@ import {
   address,
   addresses,
   bytes,
+  cacheAddress,
   defaultState,
   directory,
   duration,
@@ -119,6 +120,12 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       new Option('--cache-size <size>', 'limit of the blobs kept near, like 500M')
         .argParser(bytes)
         .default(5 * 2 ** 30, '5G'),
+    )
+    .addOption(
+      new Option(
+        '--cache <host:port[/instance]>',
+        "the cache that the coordinator's `cache.remote` names, to be spoken to directly",
+      ).argParser(cacheAddress),
     )
     .addOption(tokenOption('lets the agent join a farm that does not know it yet'))
     .action(async (options: AgentCommand) => {

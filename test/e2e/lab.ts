@@ -107,9 +107,10 @@ export class Lab {
     return number === -1 ? undefined : number;
   }
 
-  startAgent(name: string, slots = 1): void {
+  /** @param more options of `kbisect agent` */
+  startAgent(name: string, slots = 1, ...more: string[]): void {
     const args = ['--coordinator', this.address, 'agent', '--name', name, '--workdir', this.workdir(name)];
-    args.push('--slots', String(slots));
+    args.push('--slots', String(slots), ...more);
     const child = startProcess(command(args), ['ignore', 'ignore', 'pipe']);
     child.stderr?.on('data', (chunk: Buffer) => {
       this.#logs.set(name, (this.#logs.get(name) ?? '') + chunk.toString('utf8'));

@@ -1,3 +1,4 @@
+import { Kvm, type KV } from '@nats-io/kv';
 import { Objm, type ObjectStore } from '@nats-io/obj';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { actionCacheConformance } from '@kbisect/shared/cache/action-cache-conformance';
@@ -16,10 +17,12 @@ log.level = 'silent';
 describe.skipIf(!natsIsInstalled)('NATS JetStream', () => {
   let nats: NatsUnderTest;
   let objects: ObjectStore;
+  let results: KV;
 
   beforeAll(async () => {
     nats = await startNats();
     objects = await new Objm(nats.connection).create('cache');
+    results = await new Kvm(nats.connection).create('cache', { history: 1 });
   });
   afterAll(() => nats.stop());
 
@@ -32,7 +35,7 @@ describe.skipIf(!natsIsInstalled)('NATS JetStream', () => {
     });
   });
 
-  actionCacheConformance('action results in an object store', () =>
-    Promise.resolve(new JetStreamActionCache(objects)),
+  actionCacheConformance('action results in a key-value bucket', () =>
+    Promise.resolve(new JetStreamActionCache(results)),
   );
 });

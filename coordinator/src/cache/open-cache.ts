@@ -1,5 +1,5 @@
-import { credentials } from '@grpc/grpc-js';
 import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import { Objm } from '@nats-io/obj';
 import type { ActionCache } from '@kbisect/shared/cache/action-cache';
 import type { BlobStore } from '@kbisect/shared/cache/blob-store';
@@ -9,15 +9,9 @@ import { openDiskCache, type DiskCache } from '@kbisect/shared/cache/disk-cache'
 import { EmptyBlobStore } from '@kbisect/shared/cache/empty-blob-store';
 import { ExistenceCachingBlobStore } from '@kbisect/shared/cache/existence-caching-blob-store';
 import { ReadThroughBlobStore } from '@kbisect/shared/cache/read-through-blob-store';
-import { ReapiActionCache } from '@kbisect/shared/cache/reapi-action-cache';
-import { ReapiBlobStore } from '@kbisect/shared/cache/reapi-blob-store';
+import { openReapiEndpoint, type ReapiAddress } from '@kbisect/shared/cache/reapi-endpoint';
 import { VerifyingBlobStore } from '@kbisect/shared/cache/verifying-blob-store';
 import type { Clock } from '@kbisect/shared/clock';
-import {
-  ActionCacheClient,
-  ContentAddressableStorageClient,
-} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
-import { BlobStreamClient } from '@kbisect/shared/cache/byte-stream';
 import type { Logger } from '@kbisect/shared/log';
 import { ANSWER_MS, connectNats } from '../nats.js';
 import { JetStreamActionCache } from './jetstream-action-cache.js';
@@ -26,9 +20,9 @@ import { JetStreamBlobStore } from './jetstream-blob-store.js';
 /** Where the cache is kept. */
 export type CachePlace =
   | { readonly kind: 'disk' }
-  /** An endpoint of the Remote Execution API: `host:port`, and the instance's name there. */
-  | { readonly kind: 'remote'; readonly address: string; readonly instance: string }
-  /** A bucket of a NATS JetStream object store, and how many servers keep each object. */
+  /** An endpoint of the Remote Execution API. */
+  | ({ readonly kind: 'remote' } & ReapiAddress)
+  /** Buckets of a NATS JetStream object store and of its key-value store, by one name, and how many servers keep each object. */
   | {
       readonly kind: 'jetstream';
       readonly servers: string;
@@ -46,7 +40,6 @@ export interface OpenCache {
 }
 
 const BUCKET = { description: 'kernels, consoles and what else kbisect keeps by digest' };
-const CHANNEL = { 'grpc.keepalive_time_ms': 5000, 'grpc.keepalive_timeout_ms': 5000 };
 
 /**
  * Opens the cache: on this machine's disk, or elsewhere with this disk before it.
@@ -69,30 +62,23 @@ export async function openCache(
       return { disk, blobs, actions, close: () => disk.files.close() };
     }
     case 'remote': {
-      const to = [place.address, credentials.createInsecure(), CHANNEL] as const;
-      const clients = {
-        bytes: new BlobStreamClient(...to),
-        storage: new ContentAddressableStorageClient(...to),
-        actions: new ActionCacheClient(...to),
-      };
-      const far = new ReapiBlobStore(clients, place.instance);
-      const blobs = near(new ExistenceCachingBlobStore(far, clock));
+      const endpoint = openReapiEndpoint(place);
+      const blobs = near(new ExistenceCachingBlobStore(endpoint.blobs, clock));
       const close = async () => {
-        for (const client of Object.values(clients)) client.close();
+        endpoint.close();
         await disk.files.close();
       };
       // What is complete is the endpoint's own matter.
-      return { disk, blobs, actions: new ReapiActionCache(clients.actions, place.instance), close };
+      return { disk, blobs, actions: endpoint.actions, close };
     }
     case 'jetstream': {
       const { servers, bucket, replicas } = place;
       const connection = await connectNats(servers);
-      const objects = await new Objm(jetstream(connection, { timeout: ANSWER_MS })).create(bucket, {
-        ...BUCKET,
-        replicas,
-      });
+      const client = jetstream(connection, { timeout: ANSWER_MS });
+      const objects = await new Objm(client).create(bucket, { ...BUCKET, replicas });
+      const results = await new Kvm(client).create(bucket, { history: 1, replicas });
       const blobs = near(new JetStreamBlobStore(objects));
-      const actions = new CompleteActionCache(new JetStreamActionCache(objects), blobs);
+      const actions = new CompleteActionCache(new JetStreamActionCache(results), blobs);
       const close = async () => {
         await connection.close();
         await disk.files.close();
