@@ -1,4 +1,5 @@
 import { systemClock } from '@kbisect/shared/clock';
+import { KbisectError } from '@kbisect/shared/errors';
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { Connection } from './connection.js';
 import { displayOn } from './display.js';
@@ -7,6 +8,8 @@ import type { ExitStatus } from './exit-status.js';
 import { exitStatusOf, jobResult, resultText } from './job-result.js';
 import { advance, unknownProgress } from './progress.js';
 import { watchJob } from './watch-job.js';
+
+const RETRY_MS = 1000;
 
 /** How a job is followed. */
 export interface FollowOptions {
@@ -43,7 +46,19 @@ export async function follow(
   } finally {
     display.close();
   }
-  const job = await connection.call<Job>((...rest) => connection.farm.getJob({ job: id }, ...rest));
+  const job = await jobAt(connection, id, signal);
   process.stdout.write(`${options.json ? JSON.stringify(jobResult(job)) : resultText(job)}\n`);
   return exitStatusOf(job.state);
+}
+
+/** How a job stands; whoever has watched it for days outlasts a coordinator that is away just then. */
+async function jobAt(connection: Connection, job: string, signal: AbortSignal): Promise<Job> {
+  for (;;) {
+    try {
+      return await connection.call<Job>((...rest) => connection.farm.getJob({ job }, ...rest), { signal });
+    } catch (error) {
+      if (!(error instanceof KbisectError) || error.code !== 'unavailable') throw error;
+      await systemClock.sleep(RETRY_MS, signal);
+    }
+  }
 }

@@ -219,7 +219,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     opened.push(() => closeHttp(http));
     const httpAddress = await listenHttp(http, options.http);
     const gitUrl = `${scheme}://${httpAddress}/git`;
-    const grpc = new Server({ ...GRPC_OPTIONS, interceptors: [gate.interceptor, leaderOnly(refusal)] });
+    const grpc = new Server({ ...GRPC_OPTIONS, interceptors: [leaderOnly(refusal), gate.interceptor] });
     opened.push(() => grpc.forceShutdown());
     const consoles = new LiveConsoles();
     const share = async (spec: JobSpec) => cluster?.peers?.share(commitsOfSpec(spec), stop);

@@ -145,8 +145,13 @@ export class Lab {
 
   /** Waits for a job's end, over restarts of the coordinator. */
   async result(job: string): Promise<Result> {
-    const done = await this.kbisect('watch', job, '--json');
-    return JSON.parse(done.stdout.toString('utf8').trim().split('\n').at(-1) ?? '') as Result;
+    for (;;) {
+      const done = await this.kbisect('watch', job, '--json');
+      const last = done.stdout.toString('utf8').trim().split('\n').at(-1);
+      if (last) return JSON.parse(last) as Result;
+      // A coordinator that is just being started again.
+      if (!done.stderr.includes('no coordinator answers')) throw new Error(done.stderr);
+    }
   }
 
   /** What a watcher of the job is told, over restarts of the coordinator; the caller leaves the loop when it has seen enough. */

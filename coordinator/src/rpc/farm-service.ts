@@ -250,7 +250,7 @@ function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse
       $case: 'activity' as const,
       value: { agent, commit, phase, fraction, expectedSeconds },
     }));
-  const trees = search === undefined ? [] : connected.flatMap((agent) => agent.treesFor(search));
+  const trees = search?.prediction === undefined ? [] : connected.flatMap((agent) => agent.treesFor(search));
   const outlook = {
     candidatesLeft: search?.remaining ?? 0,
     expectedRounds: search?.expectedRounds(slots) ?? 0,

@@ -57,27 +57,26 @@ export class JobLeases {
   }
 
   granted({ value }: FactOf<'leased'>, grantedAt: Date): void {
-    const { epoch, commit, agent, trials = 1 } = value;
-    const id = leaseId(value.lease);
-    const { audit = false, expectedSeconds = 0 } = value;
-    const fixups = value.fixups?.commits.map(commitId) ?? [];
-    const granted = { id, epoch, commit: commitId(commit), agent: agent as AgentName, trials };
-    const doubles = value.doubles ? leaseId(value.doubles) : undefined;
-    const told = { received: 0, tried: 0, toldAll: false };
     const lease: JobLease = {
-      ...granted,
-      audit,
-      expectedSeconds,
-      fixups,
+      id: leaseId(value.lease),
+      epoch: value.epoch,
+      commit: commitId(value.commit),
+      agent: value.agent as AgentName,
+      trials: value.trials ?? 1,
+      audit: value.audit ?? false,
+      expectedSeconds: value.expectedSeconds ?? 0,
+      fixups: value.fixups?.commits.map(commitId) ?? [],
       grantedAt,
-      doubles,
+      doubles: value.doubles ? leaseId(value.doubles) : undefined,
       check: value.check,
-      ...told,
+      received: 0,
+      tried: 0,
+      toldAll: false,
       state: 'live',
     };
-    this.#leases.set(id, lease);
+    this.#leases.set(lease.id, lease);
     this.#live.add(lease);
-    this.lastEpoch = Math.max(this.lastEpoch, epoch);
+    this.lastEpoch = Math.max(this.lastEpoch, lease.epoch);
   }
 
   built({ value }: FactOf<'built'>): void {

@@ -400,8 +400,9 @@ export class Job {
       audit || check !== undefined ? [] : (this.#search.place(graph, commit) ?? []),
     );
     const commitAt = (place: number) => this.#search.commitAt(graph, place);
-    const cost = (place: number) => this.forecast(commitAt(place), trees).seconds;
-    const chosen = search.choose({ slots, inFlight, cost });
+    // Without builds one test takes as long as another.
+    const cost = this.prediction && ((place: number) => this.forecast(commitAt(place), trees).seconds);
+    const chosen = search.choose({ slots, inFlight, ...(cost && { cost }) });
     const mending = this.#mending();
     const probes = mending && 'probe' in mending && !leased.has(mending.probe) ? [mending.probe] : [];
     const tests = new Set([...probes, ...chosen.map(commitAt)]);

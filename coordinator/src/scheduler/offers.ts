@@ -53,12 +53,16 @@ export class Offers {
       const free = this.#freeSlots(now);
       const slots = [...free.values()].reduce((sum, n) => sum + n, 0);
       if (slots === 0) return;
-      const claims = hungry.map((job) => ({ job, held: job.leases.liveCount }));
-      const shares = fairShares(claims, slots);
+      const claims = hungry.map((job) => ({
+        job,
+        submitter: submitterOf(job),
+        held: job.leases.liveCount,
+      }));
+      const shares = fairShares(claims, slots, heldBeside(running, new Set(hungry)));
       hungry = hungry.filter((job) => {
         const share = shares.get(job) ?? 0;
         if (share === 0) return true;
-        const trees = [...free.keys()].flatMap((agent) => agent.treesFor(job));
+        const trees = job.prediction ? [...free.keys()].flatMap((agent) => agent.treesFor(job)) : [];
         const wanted = job.wanted(share, trees);
         const given = wanted.filter((one) => this.#offer(job, one, free, now)).length;
         if (wanted.length < share && given === wanted.length) this.#sated.add(job);
@@ -159,6 +163,20 @@ export class Offers {
     });
     return true;
   }
+}
+
+/** Slots that submitters have for jobs other than these. */
+function heldBeside(running: readonly Job[], these: ReadonlySet<Job>): Map<string, number> {
+  const held = new Map<string, number>();
+  for (const job of running) {
+    if (these.has(job)) continue;
+    held.set(submitterOf(job), (held.get(submitterOf(job)) ?? 0) + job.leases.liveCount);
+  }
+  return held;
+}
+
+function submitterOf({ spec }: Job): string {
+  return spec.submitter ?? '';
 }
 
 /** Images that need not be built again. Modules come out of the commit's own build, and so does what is picked. */

@@ -44,14 +44,17 @@ export class ByteSums {
   readonly #tables: Float64Array;
 
   constructor(values: Float64Array, width: number) {
-    this.#tables = new Float64Array(256 * width);
+    const tables = new Float64Array(256 * width);
     for (let position = 0; position < width; position++) {
-      for (let byte = 1; byte < 256; byte++) {
-        const lowest = 31 - Math.clz32(byte & -byte);
-        this.#tables[256 * position + byte] =
-          this.#tables[256 * position + (byte & (byte - 1))]! + (values[8 * position + lowest] ?? 0);
+      const start = 256 * position;
+      for (let bit = 7; bit >= 0; bit--) {
+        const value = values[8 * position + bit] ?? 0;
+        // Each byte whose lowest bit this is, from the same one without it.
+        for (let others = 0; others < 256; others += 2 << bit)
+          tables[start + others + (1 << bit)] = tables[start + others]! + value;
       }
     }
+    this.#tables = tables;
   }
 
   /** The sum over the hypotheses of a cell. */

@@ -17,6 +17,9 @@ export class CommitGraph {
   readonly #entries: Int32Array;
   readonly #indices: Int32Array;
 
+  /** Of ids that were asked for. */
+  readonly #texts: CommitId[] = [];
+
   /**
    * @param ids numbers the ids of the range, and possibly others
    * @param entries the number of each commit's id
@@ -41,7 +44,7 @@ export class CommitGraph {
   id(index: CommitIndex): CommitId {
     const entry = this.#entries[index];
     if (entry === undefined) throw new KbisectError('internal', `no commit ${index} of ${this.size}`);
-    return this.#ids.hex(entry) as CommitId;
+    return (this.#texts[index] ??= this.#ids.hex(entry) as CommitId);
   }
 
   /** The commit's place, or undefined when it is not in the range. */

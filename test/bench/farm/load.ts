@@ -24,6 +24,8 @@ export interface Load {
   /** Trials of each end, and how often a bad commit fails in each. */
   readonly runs: number;
   readonly failing: number;
+  /** Whether culprits are checked, for which the coordinator runs git. */
+  readonly certify: boolean;
   readonly taskMs: number;
   readonly warmUpSeconds: number;
   readonly seconds: number;
@@ -77,7 +79,7 @@ async function run({ address, sessions, jobs, commits, taskMs, warmUpSeconds, se
   }
 
   const client = new FarmClient(address, credentials.createInsecure());
-  const spec = specOf(commits, odds.runs);
+  const spec = specOf(commits, odds.runs, odds.certify);
   const oneAfterAnother = async () => {
     while (!isOver()) {
       const request: SubmitRequest = { spec, repoUrl: '' };
@@ -110,7 +112,7 @@ async function run({ address, sessions, jobs, commits, taskMs, warmUpSeconds, se
   return met;
 }
 
-function specOf(commits: readonly string[], runs: number): JobSpec {
+function specOf(commits: readonly string[], runs: number, certify: boolean): JobSpec {
   return {
     mode: Mode.MODE_REGRESSION,
     olds: [commits[0]!],
@@ -124,6 +126,7 @@ function specOf(commits: readonly string[], runs: number): JobSpec {
     title: 'load',
     newWhen: undefined,
     backportTo: [],
+    certify,
   };
 }
 

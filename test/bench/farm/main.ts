@@ -23,7 +23,7 @@ const LOAD = fileURLToPath(new URL('load.js', import.meta.url));
 
 const directory = await mkdtemp(join(process.env['BENCH_DIR'] ?? tmpdir(), 'kbisect-bench-farm-'));
 try {
-  const commits = await makeStraightRepository(join(directory, 'git'), number('COMMITS', 1000));
+  const commits = await makeStraightRepository(join(directory, 'git'), number('COMMITS', 200));
   const listen = ['--listen', '127.0.0.1:0', '--http', '127.0.0.1:0'];
   const nodeArgs = (process.env['BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean);
   const coordinator = startProcess(
@@ -42,8 +42,9 @@ try {
       commits,
       sessions: number('SESSIONS', 1000),
       jobs: number('JOBS', 200),
-      runs: number('RUNS', 10),
-      failing: number('FAILING', 0.5),
+      runs: number('RUNS', 1),
+      failing: number('FAILING', 1),
+      certify: number('CERTIFY', 0) === 1,
       taskMs: number('TASK_MS', 900),
       warmUpSeconds: number('WARM_UP_SECONDS', 15),
       seconds: number('SECONDS', 60),
@@ -121,6 +122,11 @@ function report(
     },
     { what: 'median of it', measured: ms(met.toOffer, 0.5), unit: 'ms' },
     { what: 'p99 from a result to its acknowledgement', measured: ms(met.toAck, 0.99), unit: 'ms' },
+    {
+      what: "coordinator's processor time for a completion",
+      measured: (1000 * mean(measured.map(({ cpu }) => cpu))) / met.completedPerSecond,
+      unit: 'ms',
+    },
     { what: 'memory of the second half over that of the first', measured: growth, unit: 'MiB' },
   ];
   process.stdout.write(`${figureTable(figures)}\n`);
