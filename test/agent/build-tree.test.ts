@@ -15,7 +15,7 @@ import { makeCommand, type Workbench } from '@kbisect/agent/build/make';
 import { probeSandbox } from '@kbisect/agent/build/sandbox';
 import { Mirror } from '@kbisect/agent/source/mirror';
 import { Worktree } from '@kbisect/agent/source/worktree';
-import { digestOf, digestOfFile } from '@kbisect/shared/digest';
+import { digestOf, digestOfFile, type Digest } from '@kbisect/shared/digest';
 import type { CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
 import { makeTinyHistory } from '../fixtures/tiny-history.js';
@@ -24,6 +24,7 @@ import { workbench } from '../fixtures/workbench.js';
 const signal = new AbortController().signal;
 const arch = archOf('x86_64')!;
 const recipe = digestOf('a recipe');
+const family = digestOf('a family');
 let directory: string;
 let mirror: Mirror;
 let ids: ReadonlyMap<string, CommitId>;
@@ -46,13 +47,20 @@ afterAll(() => rm(directory, { recursive: true }));
 
 const openTree = (name: string) => BuildTree.open(new Worktree(mirror, join(directory, name)));
 
-async function build(tree: BuildTree, name: string, more: Partial<Workbench> = {}, fixups: string[] = []) {
-  const source = { commit: ids.get(name)!, fixups: fixups.map((fixup) => ids.get(fixup)!), recipe };
+async function build(
+  tree: BuildTree,
+  name: string,
+  more: Partial<Workbench> = {},
+  fixups: string[] = [],
+  own: { recipe?: Digest; anyConfig?: boolean; profile?: string } = {},
+) {
+  const picked = fixups.map((fixup) => ids.get(fixup)!);
+  const source = { commit: ids.get(name)!, fixups: picked, recipe, family, ...own };
   await tree.checkout(source, signal);
   const bench = await workbench(tree.directory, 'x86_64', more);
   const began = Date.now();
   const outcome = await tree.build(async () => {
-    await configure({ bench, base: undefined, profile: undefined, fragments: [], signal });
+    await configure({ bench, base: undefined, profile: own.profile, fragments: [], signal });
     const logPath = join(directory, 'log');
     return buildKernel({ bench, target: arch.target, jobs: 2, logPath, signal, onProgress: () => undefined });
   }, signal);
@@ -76,6 +84,21 @@ describe('a build tree', () => {
     expect((await ccache!.statistics()).get('direct_cache_hit')).toBeGreaterThan(hits + 10);
   });
 
+  it('gives the same bytes upon objects of another configuration, where that is allowed, as from nothing', async () => {
+    const modular = { recipe: digestOf('with modules'), profile: 'CONFIG_MODULES=y\n' };
+    const cold = await build(await openTree('cold-modules'), 'value', {}, [], modular);
+    const warm = await openTree('warm-modules');
+    await build(warm, 'value');
+    const source = { commit: ids.get('value')!, fixups: [], family, recipe: modular.recipe };
+    expect(warm.isWarmFor(source)).toBe(false);
+    expect(warm.isWarmFor({ ...source, anyConfig: true })).toBe(true);
+    expect(warm.isWarmFor({ ...source, anyConfig: true, family: digestOf('another compiler') })).toBe(false);
+    const upon = await build(warm, 'value', {}, [], { ...modular, anyConfig: true });
+    expect(upon).toEqual(cold);
+    // What was built with a mixture is not taken for a tree of the first recipe.
+    expect(warm.isWarmFor({ ...source, recipe })).toBe(false);
+  });
+
   it('says what was read, and not what was not', async () => {
     const tree = await openTree('plain');
     await build(tree, 'value');
@@ -91,7 +114,7 @@ describe('a build tree', () => {
     const tree = await openTree('killed');
     await build(tree, 'first');
     expect((await openTree('killed')).warm).toEqual({ commit: ids.get('first'), recipe });
-    await tree.checkout({ commit: ids.get('value')!, fixups: [], recipe }, signal);
+    await tree.checkout({ commit: ids.get('value')!, fixups: [], recipe, family }, signal);
     await writeFile(join(tree.directory, 'kernel/sysctl.o'), 'half of an obj');
     const found = await openTree('killed');
     expect(found.warm).toBeUndefined();

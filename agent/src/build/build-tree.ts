@@ -16,6 +16,8 @@ const schema = z.object({
   head: z.string(),
   commit: z.string(),
   recipe: z.string(),
+  /** The recipe but for the configuration. */
+  family: z.string(),
   /** A build that was begun and did not end by itself may have left half of a file. */
   building: z.boolean(),
   /** Of all builds since the tree was empty. */
@@ -32,6 +34,10 @@ export interface BuildSource {
   /** Cherry-picked on top, in order. */
   readonly fixups: readonly CommitId[];
   readonly recipe: Digest;
+  /** The recipe but for the configuration. */
+  readonly family: Digest;
+  /** Objects of another configuration may be built upon: kbuild knows which of them a setting changes. */
+  readonly anyConfig?: boolean;
   /** Nothing of what was built before is to be used. */
   readonly clean?: boolean;
 }
@@ -68,10 +74,16 @@ export class BuildTree {
     return { commit: commitId(state.commit), recipe: state.recipe as Digest };
   }
 
+  /** Whether a build of the source can build upon what is here. */
+  isWarmFor({ recipe, family, anyConfig, clean }: BuildSource): boolean {
+    if (this.warm === undefined || clean === true) return false;
+    return this.warm.recipe === recipe || (anyConfig === true && this.#state?.family === family);
+  }
+
   /** The share, 0 to 1, of the objects that a build of the source would compile here. */
-  async shareToCompile({ commit, recipe }: BuildSource): Promise<number> {
-    if (this.warm?.recipe !== recipe || this.#record === undefined) return 1;
-    const changes = await this.#changes(this.#state!.head, commit);
+  async shareToCompile(source: BuildSource): Promise<number> {
+    if (!this.isWarmFor(source) || this.#record === undefined) return 1;
+    const changes = await this.#changes(this.#state!.head, source.commit);
     if (filesOutOfMakesSight(this.#record, changes).length > 0) return 1;
     return objectsToCompile(this.#record, changes) / Math.max(1, this.#record.objects.length);
   }
@@ -81,8 +93,8 @@ export class BuildTree {
    * @throws KbisectError `failed-precondition` naming the files when a fix-up does not apply
    */
   async checkout(source: BuildSource, signal: AbortSignal): Promise<void> {
-    const { commit, fixups, recipe } = source;
-    const warm = this.warm?.recipe === recipe && source.clean !== true;
+    const { commit, fixups, recipe, family } = source;
+    const warm = this.isWarmFor(source);
     const before = this.#state;
     // What happens between here and the end of the build would not be seen by the next one.
     if (before) await this.#keep({ ...before, building: true });
@@ -92,7 +104,7 @@ export class BuildTree {
       warm && filesOutOfMakesSight(this.#record!, await this.#changes(before!.head, head)).length === 0;
     if (!usable) await this.worktree.clean(signal);
     const reads = usable ? before!.reads : { files: [], directories: [] };
-    await this.#keep({ head, commit, recipe, building: true, reads });
+    await this.#keep({ head, commit, recipe, family, building: true, reads });
   }
 
   /** Runs a build, configuration and all, and gives what it read so far in this tree. */

@@ -29,18 +29,30 @@ export function recipeDigest(recipe: Recipe): Digest {
   );
 }
 
+/** Names all of a recipe but its configuration. */
+export function familyDigest({
+  arch,
+  target,
+  toolchain,
+}: Pick<Recipe, 'arch' | 'target' | 'toolchain'>): Digest {
+  return digestOf(JSON.stringify(['family', BUILD_ENVIRONMENT, { arch, target, toolchain }]));
+}
+
 /**
  * Names the build of a source, with what is cherry-picked on it, by the configuration that came of its recipe.
  * @param config SHA-256 of the `.config`
+ * @param anyConfig whether it may be built upon objects of another configuration
  */
 export function configuredAction(
   tree: TreeId,
   fixups: readonly CommitId[],
   { arch, target, toolchain }: Pick<Recipe, 'arch' | 'target' | 'toolchain'>,
   config: string,
+  anyConfig: boolean,
 ): Digest {
+  const kind = anyConfig ? 'configured upon another' : 'configured';
   return digestOf(
-    JSON.stringify(['configured', BUILD_ENVIRONMENT, tree, fixups, { arch, target, toolchain }, config]),
+    JSON.stringify([kind, BUILD_ENVIRONMENT, tree, fixups, { arch, target, toolchain }, config]),
   );
 }
 

@@ -53,7 +53,7 @@ export class BuildTrees {
     const shares = new Map<BuildTree, number>();
     for (const tree of this.used) shares.set(tree, await tree.shareToCompile(source));
     const nearest = [...this.used].sort((one, other) => shares.get(one)! - shares.get(other)!)[0]!;
-    const spare = this.used.find(({ warm }) => warm?.recipe !== source.recipe);
+    const spare = this.used.find((tree) => !tree.isWarmFor(source));
     const far = shares.get(nearest)! > FAR;
     return far && spare && (await this.#hasRoom(spare)) ? spare : nearest;
   }

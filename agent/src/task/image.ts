@@ -12,7 +12,7 @@ import { KbisectError } from '@kbisect/shared/errors';
 import type { Arch } from '../boot/arch.js';
 import type { BuildSource } from '../build/build-tree.js';
 import { MINIMAL_PROFILE } from '../build/configure.js';
-import { buildAction, configuredAction, recipeDigest } from '../build/recipe.js';
+import { buildAction, configuredAction, familyDigest, recipeDigest } from '../build/recipe.js';
 import type { Toolchain } from '../build/toolchain.js';
 import type { Report } from '../session/session.js';
 import type { BootMeans } from './boot-means.js';
@@ -73,12 +73,14 @@ export async function buildOrFetchImage(
   const fixups = await fixupsFor(commit, task.fixups, test.fixups, slot.mirror, gitUrl, signal);
   const texts = await readConfigs(task, test, slot, signal);
   const target = [arch.target, ...test.modules].join(' ');
+  // Such builds are known by each other alone: what make should miss there is in no other job's image.
+  const anyConfig = task.settings !== undefined;
   const recipe = recipeDigest({
     arch: test.arch,
     target,
     base: texts.base ?? (await readFile(MINIMAL_PROFILE, 'utf8')),
     baseIsProfile: texts.base === undefined,
-    profile: texts.profile ?? '',
+    profile: `${anyConfig ? '# some of the settings\n' : ''}${texts.profile ?? ''}`,
     fragments: texts.fragments.map(({ text }) => text),
     toolchain: toolchain.identity,
   });
@@ -97,7 +99,8 @@ export async function buildOrFetchImage(
   const foretold = await equal('');
   if (foretold) return equalImage(foretold, recipe, started);
 
-  const source: BuildSource = { commit, fixups, recipe, clean };
+  const made = { arch: test.arch, target, toolchain: toolchain.identity };
+  const source: BuildSource = { commit, fixups, recipe, family: familyDigest(made), anyConfig, clean };
   const tree = await slot.builds.choose(source);
   const before = clean
     ? { ccache: undefined, objects: undefined }
@@ -105,9 +108,8 @@ export async function buildOrFetchImage(
   const bench = { toolchain, sandbox: means.sandbox, ...before };
   const { jobs, readsShow } = means;
   const { modules } = test;
-  const made = { arch: test.arch, target, toolchain: toolchain.identity };
   using sameConfig = new SameConfig(slot.artifacts, (config) =>
-    configuredAction(sourceTree, fixups, made, config),
+    configuredAction(sourceTree, fixups, made, config, anyConfig),
   );
   const same = async (config: string) =>
     audit || clean ? undefined : sameConfig.result(config, waiting, signal);
@@ -132,7 +134,8 @@ export async function buildOrFetchImage(
   if (built.kind === 'image') {
     const path = join(built.tree, arch.image);
     image = { path, blob: await upload(path) };
-    record = built.record === undefined ? undefined : await upload(built.record);
+    // Of a tree that was built with other settings, too, it says more than this build has read.
+    record = built.record === undefined || anyConfig ? undefined : await upload(built.record);
     outputs.push(output('image', image.blob));
     config = await upload(join(built.tree, '.config'));
     outputs.push(output('.config', config));
