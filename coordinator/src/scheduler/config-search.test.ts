@@ -177,6 +177,21 @@ describe('the settings that a culprit takes', () => {
     expect(builds).toBeLessThanOrEqual(12);
   });
 
+  it('are what is known of them when the job is cancelled meanwhile: its culprit is named', () => {
+    const rig = rigOf(2);
+    const truth = takes('CONFIG_S2=y', 'CONFIG_S3=y');
+    let checks = 0;
+    rig.run((tested, task) => {
+      if (task.settings && checks++ === 8) rig.send({ kind: 'cancel', job: rig.job('job').id });
+      return truth(tested, task);
+    });
+    const job = rig.job('job');
+    expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(CULPRIT) });
+    expect(job.minimalConfig).toMatchObject({ minimal: false, reason: 'cancelled by its owner' });
+    expect(job.minimalConfig?.settings.length).toBeLessThan(SETTINGS.length);
+    expect(job.leases.live).toEqual([]);
+  });
+
   it('of which one gives the image of others is not tried again', () => {
     const rig = rigOf(1);
     const matters = (lines: readonly string[]) => lines.filter((line) => /S[29]=/.test(line)).join();

@@ -39,6 +39,8 @@ export class ConfigSearch {
   /** The first check of a subset whose other one is still to come. */
   #half: Placed | undefined;
   #standing: Minimisation | undefined;
+  /** Why it does not go on. */
+  #givenUp: string | undefined;
 
   /** @param limit how many builds may be spent */
   constructor(
@@ -61,6 +63,11 @@ export class ConfigSearch {
   /** Something has come of a check. */
   changed(): void {
     this.#standing = undefined;
+  }
+
+  /** Ends it with what is known by now. */
+  giveUp(reason: string): void {
+    this.#givenUp = reason;
   }
 
   /** What a check asks of the configuration. */
@@ -112,7 +119,7 @@ export class ConfigSearch {
       ? ''
       : this.parent === undefined
         ? 'the certificate could not try both the culprit and its parent'
-        : `the ${this.limit} builds that it may take are spent`;
+        : (this.#givenUp ?? `the ${this.limit} builds that it may take are spent`);
     const needed = new Set(subset);
     const [settings, spared] = [true, false].map((isNeeded) =>
       this.settings.filter((_, place) => needed.has(place) === isNeeded),
@@ -148,7 +155,7 @@ export class ConfigSearch {
   /** Subsets to be tested now. */
   get #wanted(): readonly Subset[] {
     const minimisation = this.#minimisation;
-    const goesOn = this.parent !== undefined && this.#left > 0;
+    const goesOn = this.parent !== undefined && this.#givenUp === undefined && this.#left > 0;
     return goesOn && minimisation.kind === 'searching' ? minimisation.wanted : [];
   }
 

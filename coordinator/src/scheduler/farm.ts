@@ -142,9 +142,15 @@ export class Farm {
       case 'range-unreadable':
         this.#end(this.#job(input.job), JobState.JOB_STATE_ABORTED, input.reason, now);
         return;
-      case 'cancel':
-        this.#end(this.#job(input.job), JobState.JOB_STATE_CANCELLED, 'cancelled by its owner', now);
+      case 'cancel': {
+        const job = this.#job(input.job);
+        const reason = 'cancelled by its owner';
+        // A culprit that only waits for what its settings are is named.
+        job.certificate.config?.giveUp(reason);
+        this.#advance(job, now);
+        this.#end(job, JobState.JOB_STATE_CANCELLED, reason, now);
         return;
+      }
       case 'mark': {
         const { commit, verdict, by } = input;
         const job = this.#job(input.job);
