@@ -8,6 +8,8 @@ export default defineConfig({
       '**/dist/**',
       'test/kernel/**',
       'test/kills/**',
+      'test/browser/**',
+      'test/terminal/**',
       'test/interop/**',
       'test/cache/faults/**',
     ],

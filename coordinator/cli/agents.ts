@@ -3,7 +3,8 @@ import { shortId } from '@kbisect/shared/ids';
 import { withConnection } from './connection.js';
 import { printable } from './printable.js';
 import { table } from './table.js';
-import { phaseWord } from './words.js';
+import { agentResult, agentState } from '../src/report/agent-json.js';
+import { phaseWord } from '../src/report/phase-word.js';
 
 /** Lists the farm's agents and what they do. */
 export async function agents(coordinator: string, options: { readonly json?: boolean }): Promise<void> {
@@ -25,19 +26,13 @@ export async function agents(coordinator: string, options: { readonly json?: boo
   }
 }
 
-function stateOf({ connected, draining, failing }: Agent): 'away' | 'failing' | 'draining' | 'connected' {
-  if (!connected) return 'away';
-  if (failing !== '') return 'failing';
-  return draining ? 'draining' : 'connected';
-}
-
 function agentRow(agent: Agent): string[] {
   const { name, slots, work, capabilities, labels } = agent;
   const made = capabilities ? `${capabilities.cpus} cpus, ${capabilities.accelerator}` : '';
   const doing = work.map(({ job, commit, phase }) => `${phaseWord(phase)} ${shortId(commit)} for ${job}`);
   return [
     printable(name),
-    stateOf(agent),
+    agentState(agent),
     `${work.length}/${slots} slots`,
     printable(made),
     printable(
@@ -47,10 +42,4 @@ function agentRow(agent: Agent): string[] {
     ),
     printable(doing.join(', ') || 'idle'),
   ];
-}
-
-function agentResult(agent: Agent): unknown {
-  const { name, slots, labels, capabilities, work, failing } = agent;
-  const doing = work.map(({ phase, ...rest }) => ({ ...rest, phase: phaseWord(phase) }));
-  return { name, state: stateOf(agent), slots, labels, capabilities, work: doing, failing };
 }

@@ -471,6 +471,14 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       end(await (await import('./doctor.js')).doctor(options));
     });
 
+  command('completion', 'Print what makes a shell complete all this.', 'completion bash >> ~/.bashrc')
+    .addArgument(new Argument('<shell>', 'whose language').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: 'bash' | 'zsh' | 'fish') => {
+      const { completionScript } = await import('./completion.js');
+      process.stdout.write(completionScript(shell, program));
+      done();
+    });
+
   // The commands that ask the search without a farm.
   for (const { command: searchCommand } of [await import('./plan.js'), await import('./simulate.js')]) {
     program.addCommand(searchCommand().copyInheritedSettings(program));

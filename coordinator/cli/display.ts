@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import cliTruncate from 'cli-truncate';
 import { createLogUpdate } from 'log-update';
 import { paintFor, plain, type Paint } from './paint.js';
@@ -29,11 +30,22 @@ function liveDisplay(stream: NodeJS.WriteStream, now: () => number): Display {
   const columns = () => Math.max(20, stream.columns || 80);
   let latest: Progress | undefined;
   let drawn = true;
+  let lines: string[] = [];
   const draw = () => {
     if (latest === undefined) return;
     drawn = true;
-    update(view(latest, { columns: columns(), rows: stream.rows, now: now(), paint }).join('\n'));
+    lines = view(latest, { columns: columns(), rows: stream.rows, now: now(), paint });
+    update(lines.join('\n'));
   };
+  /** A terminal that is made narrower breaks the lines that are on it: they take more rows than they were drawn on. */
+  const resized = () => {
+    const rows = lines.reduce((sum, line) => sum + Math.ceil(Math.max(1, widthOf(line)) / columns()), 0);
+    update.done();
+    if (rows > 0) stream.write(`${cursorUp(Math.min(rows, stream.rows - 1))}${ERASE_DOWN}`);
+    lines = [];
+    draw();
+  };
+  stream.on('resize', resized);
   // The clock runs on between messages; and many messages make one frame.
   const timer = setInterval(draw, FRAME_MS);
   return {
@@ -50,10 +62,19 @@ function liveDisplay(stream: NodeJS.WriteStream, now: () => number): Display {
     },
     close() {
       clearInterval(timer);
+      stream.off('resize', resized);
       update.clear();
       update.done();
     },
   };
+}
+
+const ERASE_DOWN = '\x1b[J';
+const cursorUp = (rows: number) => `\r\x1b[${rows}A`;
+
+/** Columns that a line takes, without its colours. */
+function widthOf(line: string): number {
+  return stripVTControlCharacters(line).length;
 }
 
 function plainDisplay(stream: NodeJS.WriteStream): Display {

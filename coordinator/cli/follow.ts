@@ -5,7 +5,8 @@ import type { Connection } from './connection.js';
 import { displayOn } from './display.js';
 import { eventLine } from './event-line.js';
 import type { ExitStatus } from './exit-status.js';
-import { exitStatusOf, jobResult, resultText } from './job-result.js';
+import { exitStatusOf, resultText } from './job-result.js';
+import { jobResult } from '../src/report/job-json.js';
 import { advance, unknownProgress } from './progress.js';
 import { watchJob } from './watch-job.js';
 

@@ -6,54 +6,8 @@ import { termsOf } from '../src/report/terms.js';
 import { ExitStatus } from './exit-status.js';
 import { printable } from './printable.js';
 import { percentage } from '../src/report/percentage.js';
-import { isOver, stateWord } from '../src/scheduler/job-state.js';
+import { stateWord } from '../src/scheduler/job-state.js';
 import { count, duration } from './words.js';
-
-/** A job as scripts read it (`--json`). */
-export interface JobResult {
-  readonly job: string;
-  readonly title: string;
-  readonly state: string;
-  readonly culprit: { readonly commit: string; readonly subject: string } | null;
-  /** What the culprit could be; only when the job ended ambiguous. */
-  readonly candidates?: readonly string[];
-  readonly candidatesLeft?: number;
-  /** The settings that the culprit takes, as lines of a config; only where that was asked. */
-  readonly minimalConfig?: { readonly settings: readonly string[]; readonly minimal: boolean };
-  /** How likely it is right, 0 to 1; only where trials of one commit may disagree. */
-  readonly confidence?: number;
-  readonly reason: string;
-  readonly builds: number;
-  readonly trials: number;
-  readonly cacheHits: number;
-  /** Different images that the range and its ends give; 0 when not known. */
-  readonly classes: number;
-  /** Predictions that an audit compared with builds, and how many were wrong. */
-  readonly audit?: { readonly compared: number; readonly wrong: number };
-  readonly seconds: number;
-}
-
-export function jobResult(job: Job): JobResult {
-  return {
-    job: job.id,
-    title: job.title,
-    state: stateWord(job.state),
-    culprit: job.culprit === '' ? null : { commit: job.culprit, subject: job.culpritSubject },
-    ...(job.state === JobState.JOB_STATE_AMBIGUOUS && { candidates: job.candidates }),
-    ...(!isOver(job.state) && { candidatesLeft: job.candidatesLeft }),
-    ...(job.minimalConfig && {
-      minimalConfig: { settings: job.minimalConfig.settings, minimal: job.minimalConfig.minimal },
-    }),
-    ...(job.confidence !== undefined && { confidence: job.confidence }),
-    reason: job.reason,
-    builds: job.builds,
-    trials: job.trials,
-    cacheHits: job.cacheHits,
-    classes: job.classes ?? 0,
-    ...(job.audited !== undefined && { audit: { compared: job.audited, wrong: job.refuted ?? 0 } }),
-    seconds: job.seconds,
-  };
-}
 
 /** A job's end for people, in a few lines; the words follow the job's mode. */
 export function resultText(job: Job): string {

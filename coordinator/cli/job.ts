@@ -2,7 +2,8 @@ import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { termsOf } from '../src/report/terms.js';
 import { withConnection } from './connection.js';
-import { jobResult, resultText } from './job-result.js';
+import { resultText } from './job-result.js';
+import { jobResult } from '../src/report/job-json.js';
 import { printable } from './printable.js';
 
 /** Shows one job: what was asked, and where it stands or how it ended. */

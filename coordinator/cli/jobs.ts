@@ -1,6 +1,7 @@
 import type { ListJobsResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { withConnection } from './connection.js';
-import { jobResult, resultInShort } from './job-result.js';
+import { resultInShort } from './job-result.js';
+import { jobResult } from '../src/report/job-json.js';
 import { printable } from './printable.js';
 import { table } from './table.js';
 import { stateWord } from '../src/scheduler/job-state.js';

@@ -3,7 +3,8 @@ import { shortId } from '@kbisect/shared/ids';
 import type { Paint } from './paint.js';
 import { printable } from './printable.js';
 import { secondsLeft, stage, type Progress, type Work } from './progress.js';
-import { count, duration, phaseWord, roughly } from './words.js';
+import { count, duration, roughly } from './words.js';
+import { phaseWord } from '../src/report/phase-word.js';
 
 /** What the live display is drawn on. */
 export interface Canvas {

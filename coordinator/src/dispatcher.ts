@@ -61,6 +61,8 @@ export interface Surroundings {
 export class Dispatcher {
   /** Emits a job's id when what its agents do has changed. */
   readonly activity = new EventEmitter().setMaxListeners(0);
+  /** Emits `change` when anything of the farm may have changed. */
+  readonly changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   readonly #lines = new Map<AgentName, AgentLine>();
   /** What was made of inputs while the last batch is being written: it is written together, and then planned for. */
   #open: { readonly outputs: Output[]; readonly done: Promise<void> } | undefined;
@@ -113,6 +115,7 @@ export class Dispatcher {
     const output = this.farm.handle(input, this.surroundings.clock.now());
     if ('job' in input) this.activity.emit(input.job);
     else if (input.kind === 'progress' && input.progress.lease) this.#announce(input.progress.lease.lease);
+    if (input.kind !== 'tick') this.changes.emit('change');
     this.#open ??= this.#begin();
     this.#open.outputs.push(output);
     await this.#open.done;
@@ -155,6 +158,7 @@ export class Dispatcher {
       throw error;
     }
     for (const [job] of appends) this.activity.emit(job);
+    if (appends.length > 0) this.changes.emit('change');
     for (const effect of output.effects) this.#perform(effect);
   }
 

@@ -29,6 +29,7 @@ import type { CommitId, JobId } from '@kbisect/shared/ids';
 import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { createLog, type Logger } from '@kbisect/shared/log';
 import { NotLeaderError } from '@kbisect/shared/not-leader';
+import { cacheStat } from './cache/cache-stat.js';
 import { JobPins } from './cache/job-pins.js';
 import { openCache, type OpenCache } from './cache/open-cache.js';
 import { PeoplePins } from './cache/people-pins.js';
@@ -37,6 +38,8 @@ import { Dispatcher } from './dispatcher.js';
 import { NatsEvents } from './events/nats-events.js';
 import { Traces } from './events/traces.js';
 import { Webhooks } from './events/webhooks.js';
+import { loginRoutes } from './http/dashboard/login.js';
+import { dashboardRoutes } from './http/dashboard/routes.js';
 import { httpDoor } from './http/door.js';
 import { NamedValues } from './http/named-values.js';
 import { openEntrance } from './identity/entrance.js';
@@ -66,6 +69,7 @@ import { reachableUrl } from './rpc/reachable-url.js';
 import { sessionService } from './rpc/session-service.js';
 import { addStandardServices } from './rpc/standard-services.js';
 import { Farm } from './scheduler/farm.js';
+import { SlotHistory } from './slot-history.js';
 
 export interface CoordinatorOptions {
   /** Directory of everything that the coordinator keeps. */
@@ -138,6 +142,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     const kept = await openJournal(places.journal, options.state);
     opened.push(() => kept.close());
     const jobPins = new JobPins(disk);
+    const history = new SlotHistory();
     const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
     const farm = new Farm(timing, newId);
     const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
@@ -150,6 +155,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     if (traces) opened.push(() => traces.close());
     const journal = new ObservedJournal(kept.journal, (job, events) => {
       jobPins.take(job, events);
+      history.take(job, events);
       for (const event of events) {
         metrics.happened(event);
         webhooks.happened(job, event);
@@ -208,11 +214,19 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     };
     const viaHttp = meteredCache(cache, doors.http);
     const values = new NamedValues(viaHttp.actions, viaHttp.blobs, join(cacheDirectory, 'tmp'));
+    const consoles = new LiveConsoles();
+    const watched = { dispatcher, journal, repository, consoles, readText };
+    const stat = () => cacheStat(cache.disk, Object.values(doors), pins);
+    const limit = new LoginLimit(now);
+    const pages = await dashboardRoutes({ ...watched, gate, history, cacheStat: stat });
+    const dashboard = [...pages, ...loginRoutes(identity, gate, limit)];
+    const served = { blobs: viaHttp.blobs, sizes: disk, values };
     const http = httpDoor(
       { gate, create: entrance.createHttp },
       repository.git.directory,
-      { blobs: viaHttp.blobs, sizes: disk, values },
+      served,
       metrics,
+      dashboard,
       refusal,
       log,
     );
@@ -221,10 +235,8 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     const gitUrl = `${scheme}://${httpAddress}/git`;
     const grpc = new Server({ ...GRPC_OPTIONS, interceptors: [leaderOnly(refusal), gate.interceptor] });
     opened.push(() => grpc.forceShutdown());
-    const consoles = new LiveConsoles();
     const share = async (spec: JobSpec) => cluster?.peers?.share(commitsOfSpec(spec), stop);
-    const shown = { dispatcher, journal, repository, consoles, readText, share };
-    const parts = { ...shown, gate, newId, gitUrl, version: VERSION, log };
+    const parts = { ...watched, share, gate, newId, gitUrl, version: VERSION, log };
     const ccacheUrl = `${scheme}://${httpAddress}/ac`;
     const welcome = { heartbeatSeconds: timing.heartbeatMs / 1000, gitUrl, ccacheUrl };
     const viaGrpc = meteredCache(cache, doors.grpc);
@@ -233,7 +245,6 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     opened.push(() => givingUp);
     grpc.addService(FarmService, farmService(parts));
     grpc.addService(AgentSessionService, sessionService({ dispatcher, consoles, gate, welcome, log }));
-    const limit = new LoginLimit(now);
     grpc.addService(IdentityService, identityService({ identity, gate, limit, now, log }));
     grpc.addService(ByteStreamDefinition, byteStreamService(viaGrpc.blobs, uploads, systemClock, log));
     grpc.addService(ContentAddressableStorageService, storageService(viaGrpc.blobs, log));
@@ -270,6 +281,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     await journal.fence(token);
     await dispatcher.resume((job, events) => {
       jobPins.take(job, events);
+      history.take(job, events);
       if (peers) needed.set(job, commitsOfJob(events));
     });
     leads = true;

@@ -59,6 +59,12 @@ const REQUESTS: readonly (readonly [method: string, path: string])[] = [
   ['GET', '/ac/some/key'],
   ['HEAD', '/ac/some/key'],
   ['PUT', '/ac/some/key'],
+  ['GET', '/login'],
+  ['POST', '/login'],
+  ['GET', '/'],
+  ['GET', '/jobs/none'],
+  ['GET', '/api/jobs'],
+  ['POST', '/api/jobs/none/mark'],
 ];
 /** What nobody may, an admin neither. */
 const NOTHING: readonly (readonly [method: string, path: string])[] = [

@@ -5,16 +5,18 @@ import { serveCache, type CacheDoorParts } from './cache-door.js';
 import type { FarmMetrics } from '../metrics/farm-metrics.js';
 import type { Gate } from '../identity/gate.js';
 import { serveGit } from './git-backend.js';
+import { serveRoutes, type Route } from './router.js';
 
 /**
- * The coordinator's HTTP door: the git endpoint, the cache, figures, and a word for whoever looks in.
- * @param refusal why the cache is closed; undefined while it is open
+ * The coordinator's HTTP door: the git endpoint, the cache, figures, and the dashboard.
+ * @param refusal why the cache and the dashboard are closed; undefined while it is open
  */
 export function httpDoor(
   { gate, create }: { readonly gate: Gate; readonly create: (listener: RequestListener) => Server },
   repository: string,
   cache: CacheDoorParts,
   metrics: FarmMetrics,
+  dashboard: readonly Route[],
   refusal: () => Error | undefined,
   log: Logger,
 ): Server {
@@ -25,6 +27,7 @@ export function httpDoor(
         if (await serveGit(repository, request, response, log)) return;
         const refused = refusal();
         if (refused === undefined && (await serveCache(cache, request, response))) return;
+        if (refused === undefined && (await serveRoutes(dashboard, request, response))) return;
         if (request.url === '/metrics') {
           const text = await metrics.text();
           response.writeHead(200, { 'content-type': metrics.contentType }).end(text);

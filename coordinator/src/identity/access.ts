@@ -108,6 +108,14 @@ export const ROUTES: readonly Route[] = [
   { methods: ['PUT'], pattern: /^\/cas\/[^/]+$/, allowed: submittersAndAgents },
   { methods: READ, pattern: /^\/ac\/.+$/, allowed: viewersAndAgents },
   { methods: ['PUT'], pattern: /^\/ac\/.+$/, allowed: agents },
+
+  // The dashboard: what its pages are made of tells nothing; the token is the proof.
+  { methods: ['GET'], pattern: /^\/(login|favicon\.ico|static\/[^/]+)$/, allowed: everybody },
+  { methods: ['POST'], pattern: /^\/(login|logout)$/, allowed: everybody },
+  { methods: ['GET'], pattern: /^\/(jobs|cache)?$/, allowed: viewers },
+  { methods: ['GET'], pattern: /^\/jobs\/[^/]+(\/report)?$/, allowed: viewers },
+  { methods: ['GET'], pattern: /^\/api\/.+$/, allowed: viewers },
+  { methods: ['POST'], pattern: /^\/api\/jobs\/[^/]+\/(cancel|mark|rerun)$/, allowed: submitters },
 ];
 
 /** Whether this caller may make a call, by its path `/package.Service/Method`. */

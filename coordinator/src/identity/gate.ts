@@ -109,6 +109,10 @@ export class Gate {
     if (!mayRequest(principal, method, request.url)) {
       // Of what there is, nobody is told.
       if (principal.kind === 'nobody') {
+        if (method === 'GET' && headers.accept?.includes('text/html')) {
+          response.setHeader('location', '/login');
+          return refuse(303, 'log in');
+        }
         response.setHeader('www-authenticate', 'Bearer realm="kbisect"');
         return refuse(
           401,

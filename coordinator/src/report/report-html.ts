@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { minimalConfigText } from './minimal-config-text.js';
 import { isFound, reportMail } from './report-mail.js';
 import type { ReportDocument } from './report-document.js';
@@ -6,6 +7,11 @@ const STYLE = `body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; mar
 h1 { font-size: 1.3em } table { border-collapse: collapse } td, th { text-align: left; padding: .2em .8em .2em 0; vertical-align: top }
 code, pre { font: 13px/1.4 ui-monospace, monospace } pre { background: #f5f5f5; padding: 1em; overflow-x: auto }
 .PASS { color: #067d3b } .FAIL { color: #b3261e } .not-possible { color: #7a5d00 }`;
+
+/** What a content security policy calls the page's one style by. */
+export function reportStyleHash(): string {
+  return `'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`;
+}
 
 /** The report as one page that needs nothing besides itself. */
 export function reportHtml(report: ReportDocument): string {

@@ -2,15 +2,8 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
-import {
-  GetReportRequest_Format,
-  type Agent as ProtoAgent,
-  type FarmServer,
-  type GetConsoleResponse_Console,
-  type WatchRequest,
-  type WatchResponse,
-} from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { BlobRef, JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { type FarmServer, type WatchRequest, type WatchResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import { mark, rerun } from '../by-hand.js';
@@ -18,13 +11,11 @@ import type { Dispatcher } from '../dispatcher.js';
 import type { Gate } from '../identity/gate.js';
 import { mayChange, maySee, submitterOf } from '../identity/jobs.js';
 import type { Journal } from '../journal/journal.js';
+import { agentsOf } from '../report/agents.js';
 import { bisectLogOf } from '../report/bisect-log-of.js';
-import { gatherReport } from '../report/gather-report.js';
-import { reportDocument } from '../report/report-document.js';
-import { reportHtml } from '../report/report-html.js';
-import { isFound, reportMail } from '../report/report-mail.js';
-import { reportText } from '../report/report-text.js';
+import { consolesOf } from '../report/consoles.js';
 import { summaryOf } from '../report/summary.js';
+import { writeReport } from '../report/write-report.js';
 import type { Repository } from '../repository.js';
 import type { Job } from '../scheduler/job.js';
 import { callSignal, streaming, unary } from './handler.js';
@@ -154,46 +145,18 @@ export function farmService(parts: FarmParts): FarmServer {
       log: await bisectLogOf(find(call, request.job), subject),
     })),
 
-    getReport: unary(log, async (request, call) => {
-      const job = find(call, request.job);
-      const events = await parts.journal.read(job.id);
-      const read = ({ digest, size }: BlobRef) => parts.readText(digest, size);
-      const sources = { git: repository.git, events, readConsole: read, readConfig: read };
-      const report = await gatherReport(job, sources);
-      switch (request.format) {
-        case GetReportRequest_Format.FORMAT_JSON:
-          return { text: `${JSON.stringify(reportDocument.parse(report), undefined, 2)}\n` };
-        case GetReportRequest_Format.FORMAT_HTML:
-          return { text: reportHtml(report) };
-        case GetReportRequest_Format.FORMAT_TEXT:
-        case GetReportRequest_Format.FORMAT_UNSPECIFIED:
-          return { text: isFound(report) ? reportMail(report) : await reportText(job, repository.git) };
-      }
-    }),
+    getReport: unary(log, async (request, call) => ({
+      text: await writeReport(find(call, request.job), request.format, parts),
+    })),
 
     getConsole: unary(log, async (request, call) => {
       const job = find(call, request.job);
-      const commit = commitOf(job, request.commit);
       const events = await parts.journal.read(job.id);
-      const kept = events.flatMap((event) => consoleOf(event, commit) ?? []);
-      const live = job.leases.live
-        .filter((lease) => lease.commit === commit)
-        .map(({ id, agent }) => ({
-          outcome: undefined,
-          blob: undefined,
-          agent,
-          live: parts.consoles.tail(id) ?? Buffer.alloc(0),
-        }));
-      return { commit, consoles: [...kept, ...live] };
+      return consolesOf(job, request.commit, events, (lease) => parts.consoles.tail(lease));
     }),
 
     listAgents: unary(log, (_request, call) => ({
-      agents: [...farm.agents.keys()].map((name) =>
-        agentView(dispatcher, name, (job) => {
-          const worked = farm.jobs.get(job);
-          return worked !== undefined && sees(call, worked);
-        }),
-      ),
+      agents: agentsOf(farm, (job) => sees(call, job)),
     })),
 
     watch: streaming(log, async (call: ServerWritableStream<WatchRequest, WatchResponse>) => {
@@ -257,31 +220,4 @@ function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse
     expectedSeconds: search?.expectedSeconds(slots, trees),
   };
   return [...activities, { $case: 'outlook', value: outlook }];
-}
-
-/** @param shown whether what the agent does for a job may be told */
-function agentView({ farm }: Dispatcher, name: string, shown: (job: JobId) => boolean): ProtoAgent {
-  const agent = [...farm.agents.values()].find((known) => known.name === name);
-  if (agent === undefined) throw new KbisectError('not-found', `there is no agent ${name}`);
-  const work = [...farm.leases.live.values()]
-    .filter((lease) => lease.agent === agent.name && shown(lease.job))
-    .map(({ job, commit, phase, fraction }) => ({ job, commit, phase, fraction }));
-  const { labels, capabilities, slots, connected, draining, failing = '' } = agent;
-  return { name, labels: { ...labels }, capabilities, slots, connected, draining, work, failing };
-}
-
-function consoleOf({ fact }: JobEvent, commit: CommitId): GetConsoleResponse_Console | undefined {
-  if (fact?.$case !== 'tried' || fact.value.commit !== commit || fact.value.console === undefined)
-    return undefined;
-  return { outcome: fact.value.outcome, blob: fact.value.console, live: Buffer.alloc(0), agent: '' };
-}
-
-function commitOf(job: Job, prefix: string): CommitId {
-  const known = new Set([...job.evidence.commits, ...job.leases.live.map((lease) => lease.commit)]);
-  const matches = [...known].filter((commit) => commit.startsWith(prefix));
-  const [only] = matches;
-  if (prefix !== '' && only !== undefined && matches.length === 1) return only;
-  const why =
-    matches.length > 1 ? `${matches.length} tested commits begin with` : 'no tested commit begins with';
-  throw new KbisectError('not-found', `${why} ${JSON.stringify(prefix)} in job ${job.id}`);
 }

@@ -142,6 +142,11 @@ export class Evidence {
     return this.trials === 0 ? 1 : this.#seconds / this.trials;
   }
 
+  /** Commits that gave one image, of each image that several gave. */
+  get twins(): CommitId[][] {
+    return [...this.#imaged.values()].filter((commits) => commits.length > 1);
+  }
+
   /** Other commits that gave the image of this one, in the order that they were built. */
   alike(commit: CommitId): CommitId[] {
     const { image } = this.of(commit);

@@ -23,7 +23,7 @@ import { Fixups } from './fixups.js';
 import { JobLeases, type JobLease } from './job-leases.js';
 import { isOver } from './job-state.js';
 import { JobSearch, type Standing } from './job-search.js';
-import { Marks } from './marks.js';
+import { Marks, type Mark } from './marks.js';
 import type { Question } from './output.js';
 import type { Proof } from './oracle.js';
 import { readingOf } from './noise.js';
@@ -89,6 +89,16 @@ export class Job {
       trialsOfChecks(this.#ends, this.evidence, this.#search.noisy),
     );
     this.#audit = prediction && spec.audit ? new Audit(prediction, spec.audit) : undefined;
+  }
+
+  /** The search, once the range is read. */
+  get standing(): Standing | undefined {
+    return this.#search.standing;
+  }
+
+  /** The verdict that a person has given on a commit. */
+  markOf(commit: CommitId): Mark | undefined {
+    return this.#marks.of(commit);
   }
 
   get over(): boolean {

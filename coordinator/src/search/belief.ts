@@ -10,6 +10,8 @@ export interface Belief {
   settle(commit: CommitIndex, reading: 'old' | 'new'): void;
   /** Takes in that two commits give one image, so that no commit that only one of them contains is the culprit. */
   equate(one: CommitIndex, other: CommitIndex): void;
+  /** How likely each commit is the culprit, in any unit. */
+  readonly weights: Float64Array;
   /** Commits that could still be the culprit. */
   readonly remaining: number;
   /** What is not known yet, in bits. */

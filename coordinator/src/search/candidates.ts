@@ -30,6 +30,10 @@ export class Candidates implements Belief {
     this.#count = this.#flags.reduce((sum, flag) => sum + flag, 0);
   }
 
+  get weights(): Float64Array {
+    return this.#weights;
+  }
+
   get remaining(): number {
     return this.#count;
   }

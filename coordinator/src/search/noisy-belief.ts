@@ -25,6 +25,10 @@ export class NoisyBelief implements Belief {
     this.#posterior = new NoisyPosterior(graph, prior, model);
   }
 
+  get weights(): Float64Array {
+    return this.#posterior.weights;
+  }
+
   /** Commits without which the others could not be as likely as a conclusion has to be. */
   get remaining(): number {
     return this.unresolved().count;

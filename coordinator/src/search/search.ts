@@ -69,6 +69,13 @@ export class Search {
     return this.#belief.remaining;
   }
 
+  /** How likely each commit is the culprit, as shares of the chance that one is. */
+  get posterior(): Float64Array {
+    const { weights } = this.#belief;
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    return weights.map((weight) => weight / total);
+  }
+
   /** Whether a verdict could not be true with the earlier ones: trials err, and should be told one by one. */
   get contradicted(): boolean {
     return this.#belief.contradicted;

@@ -5,6 +5,7 @@ import { digest } from '@kbisect/shared/digest';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { CacheCareServer, VerifyRequest, VerifyResponse } from '@kbisect/shared/gen/kbisect/v1/cache';
 import type { Logger } from '@kbisect/shared/log';
+import { cacheStat } from '../../cache/cache-stat.js';
 import type { PeoplePins } from '../../cache/people-pins.js';
 import { callSignal, streaming, unary } from '../handler.js';
 
@@ -19,26 +20,7 @@ export function careService(
   log: Logger,
 ): CacheCareServer {
   return {
-    stat: unary(log, () => {
-      const { files, bytes, heldBytes, bounds } = cache.files.usage;
-      return {
-        files,
-        bytes,
-        heldBytes,
-        softBytes: bounds.softBytes,
-        hardBytes: bounds.hardBytes,
-        evicted: cache.files.evicted,
-        doors: doors.map(({ name, hits, misses, bytesRead, bytesWritten, bytesSpared }) => ({
-          name,
-          hits,
-          misses,
-          bytesRead,
-          bytesWritten,
-          bytesSpared,
-        })),
-        pins: pins.list(),
-      };
-    }),
+    stat: unary(log, () => cacheStat(cache, doors, pins)),
     collect: unary(log, async () => ({ freedBytes: await cache.files.collect() })),
     verify: streaming(log, async (call: ServerWritableStream<VerifyRequest, VerifyResponse>) => {
       const signal = callSignal(call);

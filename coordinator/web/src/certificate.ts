@@ -1,0 +1,44 @@
+import { el, table } from './dom.js';
+
+/** What is read of docs/report.schema.json. */
+export interface Report {
+  readonly state: string;
+  readonly checks: readonly { readonly result: string; readonly what: string; readonly detail: string }[];
+  readonly culprit?: { readonly fixesTag: string };
+  readonly branches: readonly { readonly name: string; readonly has: string }[];
+}
+
+/** The certificate of a culprit, and where the report is. */
+export function certificate(job: string, report: Report | undefined): HTMLElement[] {
+  const links = el(
+    'p',
+    {},
+    el('a', { href: `/jobs/${job}/report` }, 'The report'),
+    ' | ',
+    el('a', { href: `/api/jobs/${job}/report` }, 'as JSON'),
+    ' | ',
+    el('a', { href: `/api/jobs/${job}/log` }, 'git bisect log'),
+  );
+  const checks = report?.checks ?? [];
+  const rows = checks.map(({ result, what, detail }) => {
+    const look = result === 'PASS' ? 'old' : result === 'FAIL' ? 'new' : 'skipped';
+    return [el('b', { class: look }, result), what, detail];
+  });
+  const branches = report?.branches.map(({ name, has }) => el('li', {}, `${name}: has the ${has}`)) ?? [];
+  return [
+    rows.length === 0
+      ? el('p', {}, 'No check yet: a culprit is checked before it is named.')
+      : table(['Result', 'Check', 'What was seen'], rows, 'Checks of the culprit'),
+    ...(report?.culprit
+      ? [
+          el(
+            'pre',
+            { tabindex: 0, role: 'region', 'aria-label': 'The tag for the patch that mends it' },
+            report.culprit.fixesTag,
+          ),
+        ]
+      : []),
+    ...(branches.length > 0 ? [el('ul', {}, ...branches)] : []),
+    links,
+  ];
+}
