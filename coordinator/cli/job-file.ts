@@ -151,6 +151,9 @@ reproducer: reproducer.c
 
 # Stable branches that a fix is picked and tried on.
 # backport-to: [linux-6.1.y]
+
+# Which settings of the profiles and fragments the culprit takes: true, or the number of builds that it may cost.
+# minimise-config: true
 `;
 
 /**

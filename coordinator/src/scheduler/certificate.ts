@@ -189,7 +189,9 @@ export class Certificate {
     if (image === undefined || !isOfConfig(state) || test?.modules.length !== 0) return outcomes;
     const twins = this.#states.filter((other) => isOfConfig(other) && other.image === image);
     const all = [...reader.tried(image), ...twins.flatMap((twin) => twin.outcomes)];
-    return this.need() === 1 ? all.slice(0, 1) : all;
+    // One that tells is enough; what a broken harness left behind does not hide it.
+    const telling = all.find((outcome) => reader.reading(outcome) !== undefined);
+    return this.need() === 1 && telling ? [telling] : all;
   }
 
   /** What follows for the settings that a certified culprit takes; undefined when they are found, or nobody asks. */
