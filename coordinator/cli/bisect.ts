@@ -39,6 +39,7 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly minimiseConfig?: number;
   readonly detach?: boolean;
   readonly json?: boolean;
+  readonly ci?: string;
   readonly local?: boolean;
   readonly agents: number;
   readonly state?: string;
@@ -67,13 +68,14 @@ export async function bisect(
   const interrupted = interruption();
   const order = await orderOf(options, given.arch);
   const json = options.json === true;
+  const { ci } = options;
   const subject = subjectsOf(order);
   if (options.local) {
     const { agents, state } = options;
     return withFarmOfOwn({ agents, state }, interrupted, (connection, signal, onJob) =>
       submit(connection, order, signal).then((job) => {
         onJob(job);
-        return follow(connection, job, { json, subject }, signal);
+        return follow(connection, job, { json, ci, subject }, signal);
       }),
     );
   }
@@ -84,7 +86,7 @@ export async function bisect(
       return ExitStatus.Found;
     }
     try {
-      return await follow(connection, job, { json, subject }, interrupted);
+      return await follow(connection, job, { json, ci, subject }, interrupted);
     } catch (error) {
       if (!interrupted.aborted) throw error;
       throw new KbisectError(

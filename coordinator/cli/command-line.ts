@@ -67,6 +67,8 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       'KBISECT_TOKEN',
     );
   const json = () => new Option('--json', 'the last line of the output is one JSON object');
+  const ci = () =>
+    new Option('--ci <file>', "for a pipeline: the end as JUnit's XML, and as an annotation in the output");
 
   command('up', 'Run a farm on this machine: a coordinator and agents.', 'up --agents 2')
     .addOption(agents())
@@ -201,6 +203,7 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     )
     .option('--detach', 'print the job and leave it to the farm')
     .addOption(json())
+    .addOption(ci())
     .option('--local', 'start a farm for this job alone, and take it down afterwards')
     .addOption(agents())
     .addOption(
@@ -238,7 +241,8 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
 
   command('watch <id>', 'Follow a job from its start to its end.', 'watch 3f9a0c1b22')
     .addOption(json())
-    .action(async (id: string, options: { json?: boolean }) => {
+    .addOption(ci())
+    .action(async (id: string, options: { json?: boolean; ci?: string }) => {
       end(await (await import('./watch.js')).watch(farm(), id, options));
     });
 

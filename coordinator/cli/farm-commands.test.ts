@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runText } from '@kbisect/shared/process';
@@ -67,7 +67,8 @@ describe('a job that is left to the farm', () => {
 
   it('can be cancelled; whoever watches then sees it end with status 3', async () => {
     const id = await submit();
-    const watcher = new Running(['watch', id, '--json'], env);
+    const junit = join(folder.path, 'junit.xml');
+    const watcher = new Running(['watch', id, '--json', '--ci', junit], env);
     await watcher.shows(/the range has 19 commits/);
     expect((await kbisect(['cancel', id], env)).stdout).toBe(`job ${id} is cancelled\n`);
     expect(await watcher.ended()).toBe(3);
@@ -80,6 +81,8 @@ describe('a job that is left to the farm', () => {
       trials: 0,
       cacheHits: 0,
     });
+    expect(watcher.stdout).toMatch(/^::warning title=kbisect%3A cancelled::/m);
+    expect(await readFile(junit, 'utf8')).toContain('<skipped type="cancelled"');
     const log = await kbisect(['log', id], env);
     expect(log.stdout).toMatch(/^git bisect start /m);
   });

@@ -1,6 +1,8 @@
+import { writeFile } from 'node:fs/promises';
 import { systemClock } from '@kbisect/shared/clock';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
+import { annotation, junitXml } from './ci-report.js';
 import type { Connection } from './connection.js';
 import { displayOn } from './display.js';
 import { eventLine } from './event-line.js';
@@ -16,6 +18,8 @@ const RETRY_MS = 1000;
 export interface FollowOptions {
   /** The last line is one JSON object. */
   readonly json: boolean;
+  /** Where the end is told as JUnit's XML; it is an annotation on standard output then, too. */
+  readonly ci?: string | undefined;
   /** Gives the subject of a commit, where it is at hand. */
   readonly subject?: (commit: string) => Promise<string | undefined>;
 }
@@ -48,6 +52,10 @@ export async function follow(
     display.close();
   }
   const job = await jobAt(connection, id, signal);
+  if (options.ci !== undefined) {
+    await writeFile(options.ci, junitXml(job));
+    process.stdout.write(`${annotation(job)}\n`);
+  }
   process.stdout.write(`${options.json ? JSON.stringify(jobResult(job)) : resultText(job)}\n`);
   return exitStatusOf(job.state);
 }

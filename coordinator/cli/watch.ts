@@ -7,9 +7,9 @@ import { interruption } from './interruption.js';
 export async function watch(
   coordinator: string,
   id: string,
-  options: { readonly json?: boolean },
+  options: { readonly json?: boolean; readonly ci?: string },
 ): Promise<ExitStatus> {
   return withConnection(coordinator, (connection) =>
-    follow(connection, id, { json: options.json === true }, interruption()),
+    follow(connection, id, { json: options.json === true, ci: options.ci }, interruption()),
   );
 }
