@@ -24,7 +24,7 @@ import { checkJobSpec } from './job-spec.js';
 import type { LiveConsoles } from './live-consoles.js';
 
 /** How often a watcher is told of what agents do, at most. */
-const ACTIVITY_MS = 250;
+const ACTIVITY_MS = 1000;
 
 /** What the farm's API is made from. */
 export interface FarmParts {

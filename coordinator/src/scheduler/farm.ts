@@ -268,7 +268,7 @@ export class Farm {
     for (let fact = job.next(); fact !== undefined; fact = job.next()) {
       if (fact.$case === 'ended') this.leases.withdrawAll(job, now);
       this.#recorder.record(job, fact, now);
-      if (job.over) this.#running.delete(job.id);
+      if (job.over) this.#over(job);
     }
     for (let question = job.takeQuestion(); question !== undefined; question = job.takeQuestion())
       this.#recorder.ask({ kind: 'make-checks', job: job.id, spec: job.spec, question });
@@ -280,7 +280,12 @@ export class Farm {
     if (job.over) return;
     this.leases.withdrawAll(job, now);
     this.#recorder.record(job, ended(state, reason), now);
+    this.#over(job);
+  }
+
+  #over(job: Job): void {
     this.#running.delete(job.id);
+    for (const agent of this.agents.values()) agent.lastCommit.delete(job.id);
   }
 
   #job(id: JobId): Job {

@@ -34,6 +34,8 @@ export interface KnownLease {
 /** All leases that are live, of all jobs: granted, prolonged, and ended. */
 export class Leases {
   readonly live = new Map<LeaseId, Lease>();
+  /** How many of them each agent has. */
+  readonly #held = new Map<AgentName, number>();
   /** The jobs of leases whose results count: of the live ones, and of those that were withdrawn while their job runs. */
   readonly #jobOf = new Map<LeaseId, Job>();
   #epoch = 0;
@@ -99,6 +101,11 @@ export class Leases {
     return job && lease?.agent === agent && lease.epoch === ref.epoch ? { job, lease } : undefined;
   }
 
+  /** How many live leases an agent has. */
+  heldBy(agent: AgentName): number {
+    return this.#held.get(agent) ?? 0;
+  }
+
   /** Its agent has said that it works on it. */
   prolong(lease: Lease, now: number): void {
     lease.accepted = true;
@@ -137,7 +144,7 @@ export class Leases {
   }
 
   release(lease: Lease, reason: LeaseEnd, detail: string, now: number): void {
-    this.live.delete(lease.id);
+    if (this.live.delete(lease.id)) this.#held.set(lease.agent, this.heldBy(lease.agent) - 1);
     if (reason !== LeaseEnd.LEASE_END_WITHDRAWN) this.#jobOf.delete(lease.id);
     const job = this.jobs.get(lease.job);
     if (job) {
@@ -162,6 +169,7 @@ export class Leases {
     const { id, epoch, commit, agent, expectedSeconds } = granted;
     const deadline = now + (accepted ? this.timing.leaseMs : this.timing.acceptMs);
     const phase = Progress_Phase.PHASE_UNSPECIFIED;
+    this.#held.set(agent, this.heldBy(agent) + 1);
     this.live.set(id, {
       id,
       epoch,

@@ -1,6 +1,7 @@
 import { NewWhen_Kind, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Task_KnownImage } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
+import type { BuildForecast } from '../classes/prediction.js';
 import type { Agent } from './agents.js';
 import type { Job, Wanted } from './job.js';
 import type { Leases } from './leases.js';
@@ -101,13 +102,10 @@ export class Offers {
 
   #freeSlots(now: number): Map<Agent, number> {
     const free = new Map<Agent, number>();
-    for (const agent of this.agents.values()) if (agent.accepts(now)) free.set(agent, agent.places);
-    for (const lease of this.leases.live.values()) {
-      const agent = this.agents.get(lease.agent);
-      const slots = agent && free.get(agent);
-      if (agent && slots !== undefined) free.set(agent, slots - 1);
+    for (const agent of this.agents.values()) {
+      const slots = agent.accepts(now) ? agent.places - this.leases.heldBy(agent.name) : 0;
+      if (slots > 0) free.set(agent, slots);
     }
-    for (const [agent, slots] of free) if (slots <= 0) free.delete(agent);
     return free;
   }
 
@@ -118,21 +116,25 @@ export class Offers {
     const { failedOn } = check ?? job.evidence.of(commit);
     const near = check?.near ?? commit;
     const others = check?.elsewhere ? this.#othersThanFirst(job, check.commit, failedOn) : undefined;
-    const best = [...free.keys()]
-      .filter((candidate) => candidate.canDo(spec.test) && (others === undefined || others.has(candidate)))
-      .map((candidate) => ({
-        candidate,
-        failed: failedOn.includes(candidate.name) ? 1 : 0,
-        forecast: check?.settings
-          ? { objects: 0, seconds: 0 } // of a configuration that was never built nothing is known
-          : job.forecast(near, check?.clean ? [] : candidate.treesFor(job)),
-        distance: distance(job, candidate.lastCommit.get(job.id), near),
-      }))
-      .sort(
-        (a, b) => a.failed - b.failed || a.forecast.seconds - b.forecast.seconds || a.distance - b.distance,
-      )[0];
+    // Of a configuration that was never built nothing is known; where nothing is built, all agents are alike.
+    const alike = check?.settings
+      ? { objects: 0, seconds: 0 }
+      : job.prediction === undefined
+        ? job.forecast(near, [])
+        : undefined;
+    let best: Candidate | undefined;
+    for (const agent of free.keys()) {
+      if (!agent.canDo(spec.test) || others?.has(agent) === false) continue;
+      const candidate = {
+        agent,
+        failed: failedOn.includes(agent.name) ? 1 : 0,
+        forecast: alike ?? job.forecast(near, check?.clean ? [] : agent.treesFor(job)),
+        distance: distance(job, agent.lastCommit.get(job.id), near),
+      };
+      if (best === undefined || isBetter(candidate, best)) best = candidate;
+    }
     if (best === undefined) return false;
-    const { candidate: agent, forecast } = best;
+    const { agent, forecast } = best;
 
     const slots = (free.get(agent) ?? 1) - 1;
     if (slots === 0) free.delete(agent);
@@ -163,6 +165,24 @@ export class Offers {
     });
     return true;
   }
+}
+
+/** An agent that could take a task. */
+interface Candidate {
+  readonly agent: Agent;
+  /** 1 if it has failed to do it before. */
+  readonly failed: number;
+  readonly forecast: BuildForecast;
+  /** From where its worktree stands. */
+  readonly distance: number;
+}
+
+function isBetter(one: Candidate, other: Candidate): boolean {
+  const order =
+    one.failed - other.failed ||
+    one.forecast.seconds - other.forecast.seconds ||
+    one.distance - other.distance;
+  return order < 0;
 }
 
 /** Slots that submitters have for jobs other than these. */

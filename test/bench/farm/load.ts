@@ -44,8 +44,8 @@ export interface Met {
 const parts: Buffer[] = [];
 for await (const part of process.stdin) parts.push(part as Buffer);
 const load = JSON.parse(Buffer.concat(parts).toString('utf8')) as Load;
-process.stdout.write(`${JSON.stringify(await run(load))}\n`);
-process.exit(0);
+const met = JSON.stringify(await run(load));
+process.stdout.write(met, () => process.exit(0));
 
 async function run({ address, sessions, jobs, commits, taskMs, warmUpSeconds, seconds, ...odds }: Load) {
   const stop = new AbortController();
