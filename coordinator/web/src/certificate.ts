@@ -6,6 +6,13 @@ export interface Report {
   readonly checks: readonly { readonly result: string; readonly what: string; readonly detail: string }[];
   readonly culprit?: { readonly fixesTag: string };
   readonly branches: readonly { readonly name: string; readonly has: string }[];
+  readonly minimalConfig?: {
+    readonly settings: readonly { readonly setting: string; readonly without: string }[];
+    readonly spared: readonly string[];
+    readonly kept: readonly string[];
+    readonly minimal: boolean;
+    readonly reason: string;
+  };
 }
 
 /** The certificate of a culprit, and where the report is. */
@@ -38,7 +45,24 @@ export function certificate(job: string, report: Report | undefined): HTMLElemen
           ),
         ]
       : []),
+    ...settings(report?.minimalConfig),
     ...(branches.length > 0 ? [el('ul', {}, ...branches)] : []),
     links,
+  ];
+}
+
+/** Which of the settings that were asked for the culprit takes. */
+function settings(config: Report['minimalConfig']): HTMLElement[] {
+  if (config === undefined) return [];
+  const rows = [
+    ...config.settings.map(({ setting, without }) => [el('b', {}, setting), `without it, ${without}`]),
+    ...config.spared.map((setting) => [
+      setting,
+      config.kept.includes(setting) ? 'not needed, and on all the same' : 'not needed',
+    ]),
+  ];
+  return [
+    table(['Setting', 'What was seen'], rows, 'Settings that the culprit takes'),
+    ...(config.minimal ? [] : [el('p', {}, `This is not minimal: ${config.reason}`)]),
   ];
 }

@@ -26,6 +26,7 @@ export function eventWords(
     mended,
     checking,
     checked,
+    minimising,
     ended,
   } = event;
   if (started) return { words: `the range has ${count(started.candidates ?? 0, 'commit')}` };
@@ -57,11 +58,18 @@ export function eventWords(
     return {
       words: `commits that fail with "${mended.failureSignature ?? ''}" are tested with ${short(mended.fixup ?? 'nothing')} picked`,
     };
+  if (checking?.checks?.every(({ kind }) => kind === 'CHECK_KIND_CONFIG'))
+    return { words: `${count(checking.checks.length / 2, 'configuration')} to be tried` };
   if (checking)
     return { commit: checking.culprit, words: 'is what is left: it is checked before it is named' };
   if (checked)
     return {
       words: `a check: ${(checked.result ?? '').replace('CHECK_RESULT_', '').toLowerCase()} (${checked.detail ?? ''})`,
+    };
+  if (minimising)
+    return {
+      commit: minimising.culprit,
+      words: `is certified; which of ${count(minimising.settings?.length ?? 0, 'setting')} it takes is found out`,
     };
   if (ended)
     return { commit: ended.culprit, words: `the job ends: ${stateWord(ended.state)} ${ended.reason ?? ''}` };

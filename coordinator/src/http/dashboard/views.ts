@@ -101,7 +101,8 @@ export interface EventView {
   readonly collapsed?: { readonly classes?: number; readonly commits?: number };
   readonly refuted?: { readonly one: string; readonly other: string };
   readonly mended?: { readonly failureSignature?: string; readonly fixup?: string };
-  readonly checking?: { readonly culprit: string };
+  readonly checking?: { readonly culprit: string; readonly checks?: readonly { readonly kind?: string }[] };
+  readonly minimising?: { readonly culprit: string; readonly settings?: readonly string[] };
   readonly checked?: { readonly check?: number; readonly result?: string; readonly detail?: string };
   readonly ended?: { readonly state: string; readonly culprit?: string; readonly reason?: string };
 }
