@@ -10,6 +10,7 @@ export default defineConfig({
       'test/kills/**',
       'test/browser/**',
       'test/terminal/**',
+      'test/hostile/**',
       'test/interop/**',
       'test/cache/faults/**',
     ],

@@ -38,6 +38,7 @@ const FIELDS = {
   append: { schema: word },
   'qemu-arg': { schema: words },
   network: { schema: flag },
+  private: { schema: flag },
   config: { schema: word, path: true },
   'config-fragment': { schema: words, path: true },
   profile: { schema: words },
@@ -79,9 +80,10 @@ export async function readJobFile(path: string, given: ReadonlySet<string>): Pro
     const { line, col } = lines.linePos(offset);
     return `${path}:${line}:${col}`;
   };
-  const [broken] = document.errors;
+  // A warning is a tag that nobody knows.
+  const [broken] = [...document.errors, ...document.warnings];
   if (broken) throw new KbisectError('invalid-argument', `${at(broken.pos[0])}: ${broken.message}`);
-  const parsed = schema.safeParse(document.toJS() ?? {});
+  const parsed = schema.safeParse(plainValue(document, path) ?? {});
   if (!parsed.success) {
     const said = parsed.error.issues.flatMap((issue) => complaints(issue, document, at));
     throw new KbisectError('invalid-argument', said.join('; '));
@@ -93,13 +95,26 @@ export async function readJobFile(path: string, given: ReadonlySet<string>): Pro
   });
 }
 
+/** @throws KbisectError for aliases of nothing, and for those that make much of little */
+function plainValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw new KbisectError('invalid-argument', `${path}: ${messageOf(error)}`);
+  }
+}
+
 function argumentsFor(name: Field, value: string | string[] | boolean, directory: string): string[] {
   if (name === 'certify') return value === false ? ['--no-certify'] : [];
   if (typeof value === 'boolean') return value ? [`--${name}`] : [];
   const isPath = 'path' in FIELDS[name];
   const texts = [value].flat().map((one) => (isPath && !isRemote(one) ? resolve(directory, one) : one));
   if (REPEATED.has(name)) return texts.map((one) => `--${name}=${one}`);
-  return Array.isArray(value) ? [`--${name}`, ...texts] : [`--${name}=${texts[0]!}`];
+  if (!Array.isArray(value)) return [`--${name}=${texts[0]!}`];
+  const option = texts.find((one) => one.startsWith('-'));
+  if (option !== undefined)
+    throw new KbisectError('invalid-argument', `${name}: ${JSON.stringify(option)} would be an option`);
+  return [`--${name}`, ...texts];
 }
 
 function complaints(issue: z.core.$ZodIssue, document: Document, at: (offset: number) => string): string[] {

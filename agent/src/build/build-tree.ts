@@ -9,6 +9,7 @@ import type { Worktree } from '../source/worktree.js';
 import { forgetReads, readsSince, type Reads } from './access-times.js';
 import { recordBuild, type FinishedBuild } from './consumed.js';
 import { filesOutOfMakesSight, objectsToCompile } from './rebuilt.js';
+import { roomIn } from './room.js';
 
 const paths = z.array(z.string());
 const schema = z.object({
@@ -113,13 +114,14 @@ export class BuildTree {
     if (state === undefined) throw new KbisectError('internal', 'a build without a checkout');
     const tracked = await this.#tracked(signal);
     await forgetReads(this.directory, tracked, signal);
+    const room = await roomIn(this.directory);
     let killed = false;
     try {
       return await work();
     } catch (error) {
       // A make that was told to end has cleaned up behind itself; one that was killed has not.
       killed = !(error instanceof KbisectError && error.code === 'cancelled' && error.cause !== 'SIGKILL');
-      throw error;
+      throw await this.#blamed(error, room);
     } finally {
       if (!killed) {
         const read = await readsSince(this.directory, NOT_CANCELLED);
@@ -141,6 +143,16 @@ export class BuildTree {
     await writeFile(`${this.directory}.record`, await encodeBuildRecord(record));
     this.#record = record;
     return record;
+  }
+
+  /** A disk that is full, and is not when what the build wrote is gone, is no fault of this machine's. */
+  async #blamed(error: unknown, roomBefore: number): Promise<unknown> {
+    if (!(error instanceof KbisectError && error.code === 'resource-exhausted')) return error;
+    await this.worktree.clean(NOT_CANCELLED).catch(() => undefined);
+    if ((await roomIn(this.directory)) < 0.9 * roomBefore) return error;
+    return new KbisectError('command-failed', `the build itself fills the disk: ${error.message}`, {
+      cause: error,
+    });
   }
 
   /** Leaves nothing of it. */

@@ -17,7 +17,8 @@ import type { Shown } from '@kbisect/shared/identity/secure-channel';
 import type { Command } from '@kbisect/shared/process';
 import type { Sandbox } from './sandbox.js';
 
-const RELAY = fileURLToPath(new URL('./cache-relay.js', import.meta.url));
+/** What runs in the sandbox between a build and the proxy. */
+export const RELAY = fileURLToPath(new URL('./cache-relay.js', import.meta.url));
 const PORT = 3128;
 const TIMEOUT_MS = 10_000;
 /** Bytes of objects that are on their way to the farm and no build waits for; with more, builds wait. */

@@ -2,7 +2,7 @@ import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from '@kbisect/shared/process';
 import type { Ccache } from './ccache.js';
-import { relayed, type CacheProxy } from './cache-proxy.js';
+import { RELAY, relayed, type CacheProxy } from './cache-proxy.js';
 import { contained, type Sandbox } from './sandbox.js';
 import type { Toolchain } from './toolchain.js';
 
@@ -46,7 +46,7 @@ export function makeCommand(bench: Workbench, args: readonly string[], more: Par
   return {
     ...contained(command, sandbox, {
       writable: [tree, ...(ccache ? [ccache.store] : [])],
-      readable: [BUILD_PATH, ...(ccache?.readable ?? []), ...(objects ? [objects.directory] : [])],
+      readable: [BUILD_PATH, ...(ccache?.readable ?? []), ...(objects ? [objects.directory, RELAY] : [])],
     }),
     env: {
       PATH: places.join(delimiter),

@@ -1,7 +1,8 @@
+import { lstatSync, readlinkSync } from 'node:fs';
 import { mkdtemp, realpath, rm } from 'node:fs/promises';
 import { totalmem, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { messageOf } from '@kbisect/shared/errors';
+import { delimiter, join } from 'node:path';
+import { messageOf, systemCode } from '@kbisect/shared/errors';
 import { run, type Command } from '@kbisect/shared/process';
 
 /** What keeps a build where it belongs. */
@@ -13,10 +14,28 @@ export type Sandbox =
 /** No file that a kernel's build makes is as large. */
 const MAX_FILE_BYTES = 16 * 1024 ** 3;
 
-/** What a contained command may reach besides reading what this machine has. */
+/** A build of a kernel has some hundred processes for each processor. */
+const MAX_PROCESSES = 4096;
+/** Of the command's own /tmp, which is memory. */
+const TMP_BYTES = 4 * 1024 ** 3;
+/** When memory runs short, what is contained is killed before its agent is. */
+const OUT_OF_MEMORY_SCORE = 800;
+
+/** Of this machine, what a contained command sees: the programs, and what they cannot do without. */
+const PROGRAMS = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/opt'];
+const SETTINGS = [
+  'alternatives',
+  'group',
+  'ld.so.cache',
+  'ld.so.conf',
+  'ld.so.conf.d',
+  'localtime',
+  'nsswitch.conf',
+];
+
+/** What a contained command may reach besides the machine's programs. */
 export interface Reach {
   readonly writable: readonly string[];
-  /** Seen even where they are below /tmp, which is the command's own. */
   readonly readable: readonly string[];
 }
 
@@ -41,8 +60,9 @@ export async function probeSandbox(): Promise<Sandbox> {
 }
 
 /**
- * The command in a sandbox: it can write below `writable` alone, has no network, and none of its processes lives on
- * without it. With or without one, a process has no more memory than the machine, and no file grows without end.
+ * The command in a sandbox: it sees this machine's programs and nothing else of it, can write below `writable` alone, has
+ * no network, and none of its processes lives on without it. With or without one, a process has no more memory than the
+ * machine, no file grows without end, and it is the first to go when memory runs short.
  */
 export function contained<C extends Pick<Command, 'program' | 'args' | 'cwd'>>(
   command: C,
@@ -50,19 +70,72 @@ export function contained<C extends Pick<Command, 'program' | 'args' | 'cwd'>>(
   { writable, readable }: Reach,
 ): C {
   const limits = [`--as=${totalmem()}`, `--fsize=${MAX_FILE_BYTES}`, '--core=0'];
-  const limited = ['prlimit', ...limits, '--', command.program, ...command.args];
-  if (sandbox.kind === 'none') return { ...command, program: 'prlimit', args: limited.slice(1) };
+  const spared = ['choom', '--adjust', String(OUT_OF_MEMORY_SCORE), '--'];
+  if (sandbox.kind === 'none') {
+    const args = [...limits, '--', ...spared, command.program, ...command.args];
+    return { ...command, program: 'prlimit', args };
+  }
   const args = [
     // make is told to end and cleans up; bubblewrap waits for it.
     ...['--ignore-signal=TERM', 'bwrap'],
-    ...['--unshare-all', '--die-with-parent', '--ro-bind', '/', '/'],
-    ...['--dev', '/dev', '--proc', '/proc', '--tmpfs', '/tmp'],
+    ...['--unshare-all', '--die-with-parent', ...programs()],
+    ...SETTINGS.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
+    ...[
+      '--ro-bind-try',
+      '/etc/passwd',
+      '/etc/passwd',
+      '--ro-bind-try',
+      '/etc/ssl/openssl.cnf',
+      '/etc/ssl/openssl.cnf',
+    ],
+    ...['--dev', '/dev', '--proc', '/proc', '--size', String(TMP_BYTES), '--tmpfs', '/tmp'],
     ...readable.flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),
     ...(command.cwd === undefined ? [] : ['--chdir', command.cwd]),
-    ...['--', 'env', '--default-signal=TERM', ...limited],
+    ...[
+      '--',
+      'env',
+      '--default-signal=TERM',
+      'prlimit',
+      ...limits,
+      `--nproc=${MAX_PROCESSES}`,
+      '--',
+      ...spared,
+    ],
+    ...['sh', '-c', COUNTED, 'sh', String(MAX_PROCESSES), command.program, ...command.args],
   ];
   return { ...command, program: 'env', args };
+}
+
+/**
+ * Runs a program in a process namespace of its own, and ends all there when they become too many: the kernel's own limit
+ * (RLIMIT_NPROC) does not bind root.
+ */
+const COUNTED = `
+limit=$1; shift
+(while sleep 0.2; do
+  set -- /proc/[0-9]*
+  if [ $# -gt $limit ]; then echo "kbisect: more than $limit processes" >&2; kill -9 -1; fi
+done) 2>&1 >/dev/null &
+exec "$@"`;
+
+/** Directories of programs as they are on this machine: merged into /usr, as links, or of their own. */
+function programs(): string[] {
+  const places = [...PROGRAMS, ...(process.env['PATH'] ?? '').split(delimiter), process.execPath];
+  const seen: string[] = [];
+  return places.flatMap((path) => {
+    if (!path.startsWith('/') || seen.some((known) => path === known || path.startsWith(`${known}/`)))
+      return [];
+    seen.push(path);
+    try {
+      return lstatSync(path).isSymbolicLink()
+        ? ['--symlink', readlinkSync(path), path]
+        : ['--ro-bind', path, path];
+    } catch (error) {
+      if (['ENOENT', 'ENOTDIR', 'EACCES'].includes(systemCode(error) ?? '')) return [];
+      throw error;
+    }
+  });
 }
 
 /** In words, for the agent's capabilities. */

@@ -15,8 +15,10 @@ export const INERT = [
   ['core.attributesFile', '/dev/null'],
   ['submodule.recurse', 'false'],
   ['fetch.recurseSubmodules', 'false'],
-  ['protocol.ext.allow', 'never'],
-  ['protocol.file.allow', 'never'],
+  // The coordinator is there by HTTP alone.
+  ['protocol.allow', 'never'],
+  ['protocol.http.allow', 'always'],
+  ['protocol.https.allow', 'always'],
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
   // What is fetched stays the pack that it came in.

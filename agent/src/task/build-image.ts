@@ -1,4 +1,4 @@
-import { statfs, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { encodeBuildRecord } from '@kbisect/shared/build-record';
 import { digestOfFile } from '@kbisect/shared/digest';
@@ -10,6 +10,7 @@ import type { BuildSource, BuildTree } from '../build/build-tree.js';
 import { configure, UnconfigurableError, type ConfigRequest } from '../build/configure.js';
 import { buildKernel } from '../build/kbuild.js';
 import type { Workbench } from '../build/make.js';
+import { roomIn } from '../build/room.js';
 import { FixupConflict } from '../source/worktree.js';
 import type { Report } from '../session/session.js';
 import type { KnownImage } from './known-image.js';
@@ -58,8 +59,7 @@ export async function buildImage(
     await writeFile(logPath, log);
     return { kind: 'failed', failure, signature };
   };
-  const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize < ROOM) {
+  if ((await roomIn(directory)) < ROOM) {
     throw new KbisectError(
       'resource-exhausted',
       `less than 2 GiB are free in ${directory}; free some space on this agent`,
