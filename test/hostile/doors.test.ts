@@ -57,7 +57,7 @@ const good = {
 };
 
 async function submit(spec: object, repoUrl = ''): Promise<{ code: status; details: string }> {
-  const request = { spec: JobSpec.fromPartial(spec as JobSpec), repoUrl } as SubmitRequest;
+  const request = { spec: JobSpec.fromPartial(spec), repoUrl } as SubmitRequest;
   return new Promise((resolve) => {
     people.submit(request, new Metadata(), { deadline: Date.now() + 30_000 }, (error) =>
       resolve(error ?? { code: status.OK, details: '' }),
