@@ -86,7 +86,10 @@ async function buildWith(recipe: string, more: Partial<BuildRequest> = {}, place
 async function build(tree: BuildTree, commit: string, more: Partial<BuildRequest> = {}) {
   const logPath = join(directory, 'log');
   const signal = more.signal ?? never;
-  await tree.checkout({ commit: commitId(commit), fixups: [], recipe: digestOf('recipe'), family: digestOf('family') }, never);
+  await tree.checkout(
+    { commit: commitId(commit), fixups: [], recipe: digestOf('recipe'), family: digestOf('family') },
+    never,
+  );
   const bench = await workbench(tree.directory, 'x86_64', { sandbox });
   let error: unknown;
   const outcome = await tree
