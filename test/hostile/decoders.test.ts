@@ -226,7 +226,7 @@ function damaged(good: readonly Buffer[], random: () => number): Buffer {
 function isRefusal(error: unknown): boolean {
   if (error instanceof KbisectError) return true;
   if (!(error instanceof Error)) return false;
-  return /premature EOF|invalid (?:varint|wire type|tag|end group)|cant skip|index out of range|illegal tag|larger than Number|encoded data was not valid|maximum recursion depth|unrecognized enum value/i.test(
+  return /premature EOF|invalid (?:varint|wire type|tag|end group)|cant skip|index out of range|illegal tag|larger than Number|encoded data was not valid|maximum recursion depth|unrecognized enum value|outside the bounds of the DataView/i.test(
     error.message,
   );
 }
