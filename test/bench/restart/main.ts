@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { EmbeddedJournal } from '@kbisect/coordinator/journal/embedded-journal';
 import { Farm } from '@kbisect/coordinator/scheduler/farm';
 import { DEFAULT_TIMING } from '@kbisect/coordinator/scheduler/timing';
-import type { JobEvent} from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { JobState, LeaseEnd, Mode, Outcome, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId } from '@kbisect/shared/ids';
 import { figureTable } from '../figures.js';
