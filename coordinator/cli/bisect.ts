@@ -13,6 +13,7 @@ import { endsOf, type EndOptions, type Ends } from './ends.js';
 import { ExitStatus } from './exit-status.js';
 import { follow } from './follow.js';
 import { interruption } from './interruption.js';
+import { leave } from './leave.js';
 import { pushEnds, resolveEnds, type ResolvedEnds } from './local-repository.js';
 import { printable } from './printable.js';
 import { newWhenOf } from './new-when.js';
@@ -89,10 +90,7 @@ export async function bisect(
       return await follow(connection, job, { json, ci, subject }, interrupted);
     } catch (error) {
       if (!interrupted.aborted) throw error;
-      throw new KbisectError(
-        'cancelled',
-        `job ${job} goes on; 'kbisect watch ${job}' follows it, 'kbisect cancel ${job}' stops it`,
-      );
+      return leave(coordinator, job);
     }
   });
 }

@@ -85,15 +85,21 @@ describe('a terminal', () => {
     expect(await terminal.everything({ styled: true })).not.toMatch(colour);
   });
 
-  it('tells, when it is interrupted, how to go on', async () => {
+  it.each([
+    ['d', 'goes on', 'found'],
+    ['c', 'is cancelled', 'cancelled'],
+  ])('asks, when it is interrupted, whether the job goes on: %s', async (answer, said, state) => {
     const job = await submit();
     terminal = await Terminal.open(watch(job), 80, 24);
     await terminal.shows(/candidates left/);
     await terminal.press('C-c');
+    await terminal.shows(/detach from job \w+, or cancel it\?/);
+    await terminal.press(answer);
+    await terminal.press('Enter');
     const all = (await terminal.shows(/\[ended 1\]/)).join('\n');
-    expect(all).toContain('interrupted');
+    expect(all).toContain(`job ${job} ${said}`);
     expect(all).not.toMatch(BAR);
-    expect((await lab.result(job)).state).toBe('found');
+    expect((await lab.result(job)).state).toBe(state);
   });
 });
 
