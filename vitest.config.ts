@@ -8,6 +8,8 @@ export default defineConfig({
       '**/dist/**',
       'test/kernel/**',
       'test/kills/**',
+      'test/cluster/**',
+      'test/partition/**',
       'test/browser/**',
       'test/terminal/**',
       'test/hostile/**',
