@@ -38,13 +38,13 @@ beforeAll(async () => {
   const range = ['--repo', history.repo, '--good', 'c0', '--bad', 'main'];
   found = await lab.submit(...range, '--reproducer', await history.reads(SYMLINKS, 0));
   await lab.result(found);
-  // A kernel that takes its time, and says so.
-  const says = 'printk("tick %d of <b>sixty</b>\\n", i); for (volatile long n = 0; n < 20000000; n++) ;';
+  // A kernel that is not up before its job is cancelled, and says so.
+  const says = 'printk("tick %d of <b>many</b>\\n", i); for (volatile long n = 0; n < 20000000; n++) ;';
   const slow = await tinyJob(
     lab.directory,
     'slow',
     straight(24, {
-      0: { kind: 'initcall', code: `for (int i = 0; i < 60; i++) { ${says} }` },
+      0: { kind: 'initcall', code: `for (int i = 0; i < 60000; i++) { ${says} }` },
       17: { kind: 'sysctl', path: SYMLINKS, value: 1 },
     }),
   );
@@ -152,7 +152,7 @@ describe('the page of a job', () => {
     await row.getByRole('link').first().click({ timeout: 120_000 });
     await page.getByRole('button', { name: /^Show console \d+: running/ }).click();
     const console = page.getByRole('region', { name: /^Console \d+: running/ });
-    await console.getByText(/tick \d+ of <b>sixty<\/b>/).waitFor({ timeout: 60_000 });
+    await console.getByText(/tick \d+ of <b>many<\/b>/).waitFor({ timeout: 60_000 });
     const before = (await console.textContent())?.length ?? 0;
     await expect
       .poll(async () => (await console.textContent())?.length ?? 0, { timeout: 20_000 })
