@@ -3,6 +3,7 @@
 # Debian packages, npm packages, generated code, compiled code. Does only what is still to be done.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+source deploy/retry.sh
 
 packages=(
   ca-certificates git                                          # fetching
@@ -15,39 +16,6 @@ packages=(
   dpkg-dev                                                     # the demo's source package
 )
 
-# Tries a command three times: mirrors and networks have bad minutes.
-retry() {
-  local attempt
-  for attempt in 1 2 3; do
-    "$@" && return
-    echo "setup: '$*' failed (attempt $attempt of 3)" >&2
-    sleep $((attempt * 5))
-  done
-  return 1
-}
-
-missing_packages() {
-  local package
-  for package in "${packages[@]}"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
-  done
-}
-
-install_packages() {
-  local missing
-  mapfile -t missing < <(missing_packages)
-  [ ${#missing[@]} -eq 0 ] && return
-  if [ "$(id -u)" -ne 0 ]; then
-    echo "setup: not root, and these Debian packages are missing: apt-get install ${missing[*]}" >&2
-    return 1
-  fi
-  echo "setup: installing ${missing[*]}"
-  export DEBIAN_FRONTEND=noninteractive
-  local options=(-qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300)
-  retry apt-get "${options[@]}" update
-  retry apt-get "${options[@]}" install --yes --no-install-recommends "${missing[@]}" >/dev/null
-}
-
 install_node_modules() {
   node deploy/lock-is-installed.js && return
   echo 'setup: npm ci'
@@ -59,6 +27,6 @@ if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0
   echo 'setup: Node 20 or newer is needed (https://nodejs.org)' >&2
   exit 1
 fi
-install_packages
+bash deploy/debian-packages.sh "${packages[@]}"
 install_node_modules
 npm run --silent build

@@ -81,12 +81,12 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     throw error;
   });
   const channel = new LeaderChannel(coordinator, member.credentialsFor, CHANNEL);
-  const to = [coordinator, credentials.createInsecure(), { channelOverride: channel }] as const;
+  const own = { credentials: credentials.createInsecure(), options: { channelOverride: channel } };
+  const to = [coordinator, own.credentials, own.options] as const;
   const clients = {
     session: new AgentSessionClient(...to),
     turns: new BuildTurnsClient(...to),
   };
-  const own = { credentials: credentials.createInsecure(), options: { channelOverride: channel } };
   const endpoint = options.cache
     ? openReapiEndpoint(options.cache)
     : openReapiEndpoint({ address: coordinator, instance: '' }, own);

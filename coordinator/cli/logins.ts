@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { writeDurably } from '@kbisect/shared/cache/durable-file';
+import { writePrivately } from '@kbisect/shared/cache/durable-file';
 import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
 import { login, type Login } from '../src/identity/login.js';
 import { defaultState } from './arguments.js';
@@ -31,7 +31,7 @@ export async function keepLogin(kept: Login): Promise<string> {
   const folder = dirname(path);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
-  await writeDurably(path, Buffer.from(`${JSON.stringify(kept)}\n`), folder, 0o600);
+  await writePrivately(path, `${JSON.stringify(kept)}\n`);
   return path;
 }
 

@@ -38,19 +38,20 @@ export function machineTrouble(
   log: string,
 ): { of: 'disk' | 'memory' | 'processes'; line: string } | undefined {
   for (const text of log.split('\n')) {
-    const line = text.trim().slice(0, 500);
-    if (NO_DISK.test(text)) return { of: 'disk', line };
-    if (NO_MEMORY.test(text)) return { of: 'memory', line };
-    if (NO_PROCESSES.test(text)) return { of: 'processes', line };
+    const of = SHORT.find(([, words]) => words.test(text))?.[0];
+    if (of !== undefined) return { of, line: text.trim().slice(0, 500) };
   }
   return undefined;
 }
 
-const NO_DISK = /No space left on device|Disk quota exceeded|Read-only file system/;
-const NO_MEMORY = /virtual memory exhausted|out of memory allocating|Killed signal terminated program/;
-
-const NO_PROCESSES =
-  /[Ff]ork: (?:retry: )?Resource temporarily unavailable|Cannot fork|kbisect: more than \d+ processes/;
+const SHORT = [
+  ['disk', /No space left on device|Disk quota exceeded|Read-only file system/],
+  ['memory', /virtual memory exhausted|out of memory allocating|Killed signal terminated program/],
+  [
+    'processes',
+    /[Ff]ork: (?:retry: )?Resource temporarily unavailable|Cannot fork|kbisect: more than \d+ processes/,
+  ],
+] as const;
 
 /** kbuild's lines for a step of the build: `  CC      kernel/fork.o`. */
 const STEP = /^ {2}(?:CC|AS|LD|AR|HOSTCC|HOSTLD)(?: \[M\])? +\S/;

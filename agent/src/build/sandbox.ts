@@ -31,6 +31,8 @@ const SETTINGS = [
   'ld.so.conf.d',
   'localtime',
   'nsswitch.conf',
+  'passwd',
+  'ssl/openssl.cnf',
 ];
 
 /** What a contained command may reach besides the machine's programs. */
@@ -80,14 +82,6 @@ export function contained<C extends Pick<Command, 'program' | 'args' | 'cwd'>>(
     ...['--ignore-signal=TERM', 'bwrap'],
     ...['--unshare-all', '--die-with-parent', ...programs()],
     ...SETTINGS.flatMap((name) => ['--ro-bind-try', `/etc/${name}`, `/etc/${name}`]),
-    ...[
-      '--ro-bind-try',
-      '/etc/passwd',
-      '/etc/passwd',
-      '--ro-bind-try',
-      '/etc/ssl/openssl.cnf',
-      '/etc/ssl/openssl.cnf',
-    ],
     ...['--dev', '/dev', '--proc', '/proc', '--size', String(TMP_BYTES), '--tmpfs', '/tmp'],
     ...readable.flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),

@@ -2,9 +2,9 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { credentials, Metadata, type ChannelCredentials } from '@grpc/grpc-js';
-import { writeDurably } from '@kbisect/shared/cache/durable-file';
+import { writePrivately } from '@kbisect/shared/cache/durable-file';
 import type { Clock } from '@kbisect/shared/clock';
-import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
+import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import { IdentityClient, type Certificate } from '@kbisect/shared/gen/kbisect/v1/identity';
 import type { GitTls } from '@kbisect/shared/git';
 import { authorityOf } from '@kbisect/shared/identity/authority';
@@ -19,6 +19,7 @@ import { fingerprintOf, parseToken, type Fingerprint } from '@kbisect/shared/ide
 import type { AgentName } from '@kbisect/shared/ids';
 import { LeaderChannel } from '@kbisect/shared/leader-channel';
 import type { Logger } from '@kbisect/shared/log';
+import { readIfThere } from '@kbisect/shared/read-if-there';
 import { unaryCall } from '@kbisect/shared/status';
 
 const RETRY_MS = 60_000;
@@ -132,9 +133,9 @@ async function joinFarm({ coordinator, name, directory, token = '' }: Joining, l
     client.close();
   }
   const files = filesIn(directory);
-  await write(directory, files.authority, authority);
-  await write(directory, files.token, id);
-  await write(directory, files.certificate, certificate);
+  await writePrivately(files.authority, authority);
+  await writePrivately(files.token, id);
+  await writePrivately(files.certificate, certificate);
   log.info({ coordinator, name }, 'joined the farm');
   return { certificate, key, authority };
 }
@@ -185,7 +186,7 @@ async function keepRenewed(
             done,
           ),
         );
-        await write(directory, filesIn(directory).certificate, certificate);
+        await writePrivately(filesIn(directory).certificate, certificate);
         certificates.replace({ ...certificates.current, certificate });
         log.info('certificate renewed');
       } catch (error) {
@@ -207,7 +208,7 @@ async function ownKey(directory: string): Promise<string> {
   if (had !== undefined) return had;
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  await write(directory, path, key);
+  await writePrivately(path, key);
   return key;
 }
 
@@ -217,17 +218,6 @@ async function readShown(directory: string): Promise<Shown | undefined> {
     [files.key, files.certificate, files.authority].map(readIfThere),
   );
   return key && certificate && authority ? { key, certificate, authority } : undefined;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  return readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  });
-}
-
-async function write(directory: string, path: string, text: string): Promise<void> {
-  await writeDurably(path, Buffer.from(text), directory, 0o600);
 }
 
 function filesIn(directory: string) {

@@ -1,7 +1,7 @@
-import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
 import { BuildTree, type BuildSource } from '../build/build-tree.js';
+import { roomIn } from '../build/room.js';
 import type { Mirror } from '../source/mirror.js';
 import { Worktree } from '../source/worktree.js';
 
@@ -44,7 +44,7 @@ export class BuildTrees {
     const chosen = source.clean === true ? await this.#emptiest() : await this.#nearest(source);
     this.used.splice(this.used.indexOf(chosen), 1);
     for (const other of this.used)
-      if (other.warm !== undefined && (await this.#free()) < NEED) await other.remove();
+      if (other.warm !== undefined && (await roomIn(this.directory)) < NEED) await other.remove();
     this.used.push(chosen);
     return chosen;
   }
@@ -66,12 +66,6 @@ export class BuildTrees {
 
   async #hasRoom(tree: BuildTree): Promise<boolean> {
     if (tree.warm !== undefined || this.warm.length === 0) return true;
-    return (await this.#free()) > ROOM;
-  }
-
-  /** Bytes. */
-  async #free(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.directory);
-    return bavail * bsize;
+    return (await roomIn(this.directory)) > ROOM;
   }
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DiskBlobStore } from '@kbisect/shared/cache/disk-blob-store';
 import { writeDurably } from '@kbisect/shared/cache/durable-file';
 import { digest, type Digest } from '@kbisect/shared/digest';
-import { KbisectError, systemCode } from '@kbisect/shared/errors';
+import { KbisectError } from '@kbisect/shared/errors';
+import { readIfThere } from '@kbisect/shared/read-if-there';
 
 /** Blobs that people keep from being evicted, remembered in a file of one digest a line. */
 export class PeoplePins {
@@ -49,10 +49,5 @@ export class PeoplePins {
 }
 
 async function readLines(path: string): Promise<string[]> {
-  try {
-    return (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return [];
-    throw error;
-  }
+  return ((await readIfThere(path)) ?? '').split('\n').filter((line) => line !== '');
 }

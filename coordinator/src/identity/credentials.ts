@@ -1,11 +1,12 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { readFile, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { writeDurably } from '@kbisect/shared/cache/durable-file';
-import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
+import { writePrivately } from '@kbisect/shared/cache/durable-file';
+import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import { agentName, type AgentName } from '@kbisect/shared/ids';
 import type { Token } from '@kbisect/shared/identity/token';
+import { readIfThere } from '@kbisect/shared/read-if-there';
 import { ROLES, type Principal } from './access.js';
 
 const DAY_MS = 86_400_000;
@@ -66,12 +67,7 @@ export class Credentials {
   /** @throws KbisectError `data-loss` when the file is none of ours: nobody is let in by guess */
   static async open(path: string, now: () => number): Promise<Credentials> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    let text = '[]';
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      if (systemCode(error) !== 'ENOENT') throw error;
-    }
+    const text = (await readIfThere(path)) ?? '[]';
     try {
       const list = z.array(credential).parse(JSON.parse(text));
       return new Credentials(path, now, new Map(list.map((one) => [one.id, one])));
@@ -230,7 +226,7 @@ export class Credentials {
       const [next, result] = await make(this.all);
       const kept = [...next.values()].filter(({ expiresAt }) => expiresAt + FORGET_MS > this.now());
       const text = `${JSON.stringify(kept, undefined, 1)}\n`;
-      await writeDurably(this.path, Buffer.from(text), dirname(this.path), 0o600);
+      await writePrivately(this.path, text);
       const before = this.all;
       this.all = new Map(kept.map((one) => [one.id, one]));
       this.#revoked(

@@ -1,13 +1,14 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server as HttpServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { experimental, ServerCredentials } from '@grpc/grpc-js';
-import { writeDurably } from '@kbisect/shared/cache/durable-file';
-import { KbisectError, messageOf, systemCode } from '@kbisect/shared/errors';
+import { writePrivately } from '@kbisect/shared/cache/durable-file';
+import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import { hostOf, isLoopback } from '@kbisect/shared/identity/loopback';
 import { Certificates } from '@kbisect/shared/identity/secure-channel';
 import { bearerText, fingerprintOf, type Fingerprint } from '@kbisect/shared/identity/token';
+import { readIfThere } from '@kbisect/shared/read-if-there';
 import { Authority, derOf, type KeyPair } from './certificates.js';
 import { Credentials } from './credentials.js';
 import { Gate } from './gate.js';
@@ -101,10 +102,7 @@ export async function openEntrance(
 /** The farm's authority, made at the first start. */
 async function ownAuthority(directory: string, now: number): Promise<Authority> {
   const path = join(directory, 'authority.pem');
-  const both = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (systemCode(error) === 'ENOENT') return undefined;
-    throw error;
-  });
+  const both = await readIfThere(path);
   if (both === undefined) {
     const authority = await Authority.make(now);
     const { key, certificate } = authority.pair;
@@ -158,9 +156,4 @@ async function letOwnerIn(
     role: 'admin',
   };
   await writePrivately(join(directory, 'owner.json'), `${JSON.stringify(login)}\n`);
-}
-
-/** As `writeDurably`, read by nobody else. */
-async function writePrivately(path: string, text: string): Promise<void> {
-  await writeDurably(path, Buffer.from(text), dirname(path), 0o600);
 }

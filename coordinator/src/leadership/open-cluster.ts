@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeDurably } from '@kbisect/shared/cache/durable-file';
-import { systemCode } from '@kbisect/shared/errors';
 import type { Git } from '@kbisect/shared/git';
 import type { Logger } from '@kbisect/shared/log';
+import { readIfThere } from '@kbisect/shared/read-if-there';
 import type { OpenJournal } from '../journal/open-journal.js';
 import { JetStreamLeadership } from './jetstream-leadership.js';
 import type { Leadership } from './leadership.js';
@@ -49,12 +48,8 @@ export async function openCluster(
 /** The id of the coordinator whose directory this is; given once. */
 async function identityOf(state: string): Promise<string> {
   const path = join(state, 'coordinator-id');
-  try {
-    const known = (await readFile(path, 'utf8')).trim();
-    if (known !== '') return known;
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error;
-  }
+  const known = (await readIfThere(path))?.trim();
+  if (known) return known;
   const id = randomUUID();
   await writeDurably(path, Buffer.from(`${id}\n`), state);
   return id;

@@ -4,13 +4,14 @@ import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
 import { type FarmServer, type WatchRequest, type WatchResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
-import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
+import { commitId, jobId, type CommitId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import { mark, rerun } from '../by-hand.js';
 import type { Dispatcher } from '../dispatcher.js';
 import type { Gate } from '../identity/gate.js';
 import { mayChange, maySee, submitterOf } from '../identity/jobs.js';
 import type { Journal } from '../journal/journal.js';
+import { activityOf } from '../report/activity.js';
 import { agentsOf } from '../report/agents.js';
 import { bisectLogOf } from '../report/bisect-log-of.js';
 import { consolesOf } from '../report/consoles.js';
@@ -187,7 +188,7 @@ async function watch(
     while (!either.aborted) {
       const soon = delay(ACTIVITY_MS, undefined, { signal: either }).catch(() => undefined);
       const next = once(dispatcher.activity, job.id, { signal: either }).catch(() => undefined);
-      for (const kind of activityOf(job.id, dispatcher)) await send(kind);
+      for (const kind of activityMessages(job, dispatcher.farm)) await send(kind);
       await Promise.all([next, soon]);
     }
   };
@@ -203,21 +204,12 @@ async function watch(
   call.end();
 }
 
-function activityOf(job: JobId, { farm }: Dispatcher): NonNullable<WatchResponse['kind']>[] {
-  const search = farm.jobs.get(job);
-  const connected = [...farm.agents.values()].filter((agent) => agent.connected);
-  const slots = connected.reduce((sum, agent) => sum + agent.slots, 0);
-  const activities = (search?.leases.live ?? [])
-    .flatMap(({ id }) => farm.leases.live.get(id) ?? [])
-    .map(({ agent, commit, phase, fraction, expectedSeconds }) => ({
-      $case: 'activity' as const,
-      value: { agent, commit, phase, fraction, expectedSeconds },
-    }));
-  const trees = search?.prediction === undefined ? [] : connected.flatMap((agent) => agent.treesFor(search));
-  const outlook = {
-    candidatesLeft: search?.remaining ?? 0,
-    expectedRounds: search?.expectedRounds(slots) ?? 0,
-    expectedSeconds: search?.expectedSeconds(slots, trees),
-  };
+function activityMessages(job: Job, farm: Dispatcher['farm']): NonNullable<WatchResponse['kind']>[] {
+  const { work, left, rounds, seconds } = activityOf(job, farm);
+  const activities = work.map(({ agent, commit, phase, fraction, expectedSeconds }) => ({
+    $case: 'activity' as const,
+    value: { agent, commit, phase, fraction, expectedSeconds },
+  }));
+  const outlook = { candidatesLeft: left, expectedRounds: rounds, expectedSeconds: seconds };
   return [...activities, { $case: 'outlook', value: outlook }];
 }

@@ -32,6 +32,11 @@ export async function writeDurably(
   }
 }
 
+/** Puts a file of secrets in its place so, read by nobody else. */
+export async function writePrivately(path: string, text: string): Promise<void> {
+  await writeDurably(path, Buffer.from(text), dirname(path), 0o600);
+}
+
 /** A rename is durable only when the directory is. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');

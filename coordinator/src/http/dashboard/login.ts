@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KbisectError } from '@kbisect/shared/errors';
 import { bearerText, parseBearer } from '@kbisect/shared/identity/token';
+import { LOGIN_MS } from '../../identity/credentials.js';
 import type { Identity } from '../../identity/entrance.js';
 import { COOKIE, type Gate } from '../../identity/gate.js';
 import type { LoginLimit } from '../../identity/login-limit.js';
@@ -30,7 +31,7 @@ export function loginRoutes(identity: Identity | undefined, gate: Gate, limit: L
         });
         response.setHeader(
           'set-cookie',
-          `${COOKIE}=${bearerText(secret)}; Max-Age=${30 * 86_400}; ${ATTRIBUTES}`,
+          `${COOKIE}=${bearerText(secret)}; Max-Age=${LOGIN_MS / 1000}; ${ATTRIBUTES}`,
         );
         answerJson(response, { name: credential.name, role: credential.role });
       },

@@ -4,6 +4,7 @@ import { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId, type CommitId } from '@kbisect/shared/ids';
 import type { Dispatcher } from '../../dispatcher.js';
 import type { Journal } from '../../journal/journal.js';
+import { activityOf } from '../../report/activity.js';
 import { agentResult } from '../../report/agent-json.js';
 import { agentsOf } from '../../report/agents.js';
 import { jobResult } from '../../report/job-json.js';
@@ -88,7 +89,7 @@ export async function streamJob(
     while (!either.aborted) {
       const changed = once(activity, job.id, { signal: either });
       changed.catch(() => undefined);
-      const data = activityOf(job, farm);
+      const data = activityView(job, farm);
       if (JSON.stringify(data) !== told) await stream.send('activity', data);
       told = JSON.stringify(data);
       await sleep(PACE_MS, undefined, { signal: either });
@@ -112,25 +113,16 @@ export async function streamJob(
   }
 }
 
-function activityOf(job: Job, farm: Dispatcher['farm']): ActivityView {
-  const connected = [...farm.agents.values()].filter((agent) => agent.connected);
-  const slots = connected.reduce((sum, agent) => sum + agent.slots, 0);
-  const work = [...farm.leases.live.values()]
-    .filter((lease) => lease.job === job.id)
-    .map(({ id, agent, commit, phase, fraction }) => ({
-      lease: id,
-      agent,
-      commit,
-      phase: phaseWord(phase),
-      fraction,
-    }));
-  const trees = connected.flatMap((agent) => agent.treesFor(job));
-  return {
-    work,
-    left: job.remaining,
-    rounds: job.expectedRounds(slots),
-    seconds: job.expectedSeconds(slots, trees),
-  };
+function activityView(job: Job, farm: Dispatcher['farm']): ActivityView {
+  const { work, ...outlook } = activityOf(job, farm);
+  const shown = work.map(({ id, agent, commit, phase, fraction }) => ({
+    lease: id,
+    agent,
+    commit,
+    phase: phaseWord(phase),
+    fraction,
+  }));
+  return { work: shown, ...outlook };
 }
 
 /** The console of a trial that runs: what there is of it, then each `text` that comes, until the trial is over. */
