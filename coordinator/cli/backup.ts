@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { copyJournal } from '../src/journal/copy-journal.js';
 import { KbisectError } from '@kbisect/shared/errors';
@@ -30,6 +30,8 @@ export async function backup(state: string, file: string, options: { cache: bool
     const excluded = [...LEFT_OUT, ...(options.cache ? [] : ['cache/blobs', 'cache/actions'])];
     const renamed = '--transform=s,^\\./journal\\.copy$,./journal.mdb,';
     const args = ['--zstd', '-cf', partial, renamed, ...excluded.map((path) => `--exclude=./${path}`)];
+    // Keys are in it: tar keeps the mode of what is there.
+    await writeFile(partial, '', { mode: 0o600 });
     const done = await run({
       program: 'tar',
       args: [...args, '-C', resolve(state), '.', ...(isHere ? ['-C', place, './journal.copy'] : [])],

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Lab } from './lab.js';
@@ -30,6 +30,8 @@ it('a backup of a running coordinator has its jobs: those that are over with the
   const file = join(lab.directory, 'kbisect.tar.zst');
   expect(await lab.kbisect('backup', '--state', state, file)).toMatchObject({ status: 0, stderr: '' });
   expect((await readdir(lab.directory)).filter((name) => /backup|partial/.test(name))).toEqual([]);
+  // The farm's keys are in it.
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
 
   // What happens from here on is lost with the disk.
   expect((await lab.kbisect('cancel', waiting)).status).toBe(0);
