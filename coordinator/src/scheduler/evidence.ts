@@ -175,7 +175,8 @@ export class Evidence {
   givenUp(commit: CommitId): string | undefined {
     const { failedOn, lastFailure } = this.of(commit);
     if (failedOn.length < MAX_FAILURES) return undefined;
-    const others = this.#failed.slice(this.#failed.indexOf(commit)).length - failedOn.length;
+    const since = this.#failed.slice(this.#failed.indexOf(commit));
+    const others = since.filter((other) => other !== commit).length;
     if (failedOn.length < Math.min(MAX_FAILURES + others, MAX_RETRIES)) return undefined;
     return `no agent could test it, the last (${failedOn.at(-1) ?? ''}) said: ${lastFailure ?? ''}`;
   }
