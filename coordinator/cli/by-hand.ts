@@ -1,15 +1,8 @@
 import { hostname, userInfo } from 'node:os';
 import type { MarkResponse, RerunResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
-import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { shortId } from '@kbisect/shared/ids';
+import { MARKS } from '../src/by-hand.js';
 import { withConnection } from './connection.js';
-
-/** The verdicts that can be given by hand, as they are called on the command line. */
-export const MARKS = {
-  old: Verdict.VERDICT_OLD,
-  new: Verdict.VERDICT_NEW,
-  skip: Verdict.VERDICT_SKIP,
-} as const;
 
 /** Gives the verdict on a commit. */
 export async function mark(

@@ -11,6 +11,13 @@ export interface ByHand {
   readonly by: string;
 }
 
+/** The verdicts that can be given by hand, by their words. */
+export const MARKS = {
+  old: Verdict.VERDICT_OLD,
+  new: Verdict.VERDICT_NEW,
+  skip: Verdict.VERDICT_SKIP,
+} as const;
+
 const MAX_NAME = 128;
 
 /**

@@ -2,9 +2,8 @@ import { z } from 'zod';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { StatResponse } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { GetReportRequest_Format } from '@kbisect/shared/gen/kbisect/v1/farm';
-import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, leaseId, type CommitId } from '@kbisect/shared/ids';
-import { mark, rerun } from '../../by-hand.js';
+import { mark, MARKS, rerun } from '../../by-hand.js';
 import type { Dispatcher } from '../../dispatcher.js';
 import type { Gate } from '../../identity/gate.js';
 import { mayChange, maySee } from '../../identity/jobs.js';
@@ -49,7 +48,6 @@ const markRequest = z.object({
   verdict: z.enum(['old', 'new', 'skip']),
 });
 const rerunRequest = z.object({ commit: z.string() });
-const VERDICTS = { old: Verdict.VERDICT_OLD, new: Verdict.VERDICT_NEW, skip: Verdict.VERDICT_SKIP };
 
 /** All routes of the dashboard: its pages, what they show as JSON, as `--json` has it, and what they can change. */
 export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
@@ -159,7 +157,7 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
     post('/api/jobs/:job/mark', markRequest, async (call, { commit, verdict }) => ({
       commit: await mark(dispatcher, changedBy(call), {
         commit,
-        verdict: VERDICTS[verdict],
+        verdict: MARKS[verdict],
         by: personOf(call),
       }),
     })),
