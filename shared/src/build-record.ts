@@ -22,6 +22,10 @@ const schema = z.object({
   kconfig: z.array(index),
   /** Of `files`: all others that no object lists, such as scripts and tables. A change may change anything. */
   tools: z.array(index),
+  /** Of `files`: those that a command other than a compiler's names. It may read remarks. Not told by older agents. */
+  texts: z.array(index).optional(),
+  /** Config symbols, without `CONFIG_`, that sources among these define by hand. Not told by older agents. */
+  defined: z.array(z.string()).optional(),
   /**
    * What was compiled, assembled or preprocessed, for costs: `needs` are the files, by index, ascending, whose change
    * compiles it again. Headers that are generated stand as what they are generated from, where that changes with it.
@@ -67,6 +71,7 @@ export async function decodeBuildRecord(bytes: Uint8Array): Promise<BuildRecord>
       record.makefiles,
       record.kconfig,
       record.tools,
+      record.texts ?? [],
       ...record.objects.map(({ needs }) => needs),
     ];
     if (lists.some((list) => (list.at(-1) ?? 0) >= record.files.length && list.length > 0)) {

@@ -15,6 +15,7 @@ import { makeCommand, type Workbench } from '@kbisect/agent/build/make';
 import { probeSandbox } from '@kbisect/agent/build/sandbox';
 import { Mirror } from '@kbisect/agent/source/mirror';
 import { Worktree } from '@kbisect/agent/source/worktree';
+import { encodeBuildRecord } from '@kbisect/shared/build-record';
 import { digestOf, digestOfFile, type Digest } from '@kbisect/shared/digest';
 import type { CommitId } from '@kbisect/shared/ids';
 import { run } from '@kbisect/shared/process';
@@ -39,6 +40,8 @@ beforeAll(async () => {
     { name: 'mends', change: { kind: 'build', broken: false } },
     { name: 'value', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 1 } },
     { name: 'other-value', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 2 } },
+    { name: 'remark', change: { kind: 'comment', words: 'no compiler sees this' } },
+    { name: 'last-value', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 3 } },
   ]);
   mirror = await Mirror.open(join(directory, 'mirror'));
   await mirror.git.text(['fetch', '--quiet', origin, 'main:refs/kbisect/all']);
@@ -61,6 +64,7 @@ async function build(
   const began = Date.now();
   const outcome = await tree.build(async () => {
     await configure({ bench, base: undefined, profile: own.profile, fragments: [], signal });
+    await tree.overlook(signal);
     const logPath = join(directory, 'log');
     return buildKernel({ bench, target: arch.target, jobs: 2, logPath, signal, onProgress: () => undefined });
   }, signal);
@@ -97,6 +101,28 @@ describe('a build tree', () => {
     expect(upon).toEqual(cold);
     // What was built with a mixture is not taken for a tree of the first recipe.
     expect(warm.isWarmFor({ ...source, recipe })).toBe(false);
+  });
+
+  it('hides from make a change that no compiler sees, and not the next one', async () => {
+    const first = await openTree('remarks');
+    const before = await build(first, 'other-value');
+    const record = await first.record({ seconds: 1, began: Date.now(), asked: [] }, signal);
+    // The miniature's makefile leaves no list of what an object is made of, as kbuild does.
+    const needs = [record.files.indexOf('kernel/sysctl.c')];
+    const likeKbuilds = { ...record, tools: [], objects: [{ path: 'kernel/sysctl.o', needs }] };
+    await writeFile(`${first.directory}.record`, await encodeBuildRecord(likeKbuilds));
+
+    const tree = await openTree('remarks');
+    const changedAt = async () => Math.floor((await stat(join(tree.directory, 'kernel/sysctl.c'))).mtimeMs);
+    const at = await changedAt();
+    const source = { fixups: [], recipe, family };
+    expect(await tree.shareToCompile({ ...source, commit: ids.get('last-value')! })).toBe(1);
+    expect(await tree.shareToCompile({ ...source, commit: ids.get('remark')! })).toBe(0);
+    expect((await build(tree, 'remark')).image).toBe(before.image);
+    expect(await changedAt()).toBe(at);
+    const after = await build(tree, 'last-value');
+    expect(await changedAt()).toBeGreaterThan(at);
+    expect(after.image).toBe((await build(await openTree('cold-last-value'), 'last-value')).image);
   });
 
   it('says what was read, and not what was not', async () => {

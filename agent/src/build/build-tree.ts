@@ -1,15 +1,18 @@
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { decodeBuildRecord, encodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
 import type { Digest } from '@kbisect/shared/digest';
 import { KbisectError } from '@kbisect/shared/errors';
 import { Git } from '@kbisect/shared/git';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
+import { parseConfig } from '@kbisect/shared/settings';
 import type { Worktree } from '../source/worktree.js';
 import { forgetReads, readsSince, type Reads } from './access-times.js';
 import { recordBuild, type FinishedBuild } from './consumed.js';
-import { filesOutOfMakesSight, objectsToCompile } from './rebuilt.js';
+import { filesOutOfMakesSight, objectsToCompile, type Changed } from './rebuilt.js';
 import { roomIn } from './room.js';
+import { maybeUnseen, unseenChanges } from './unseen.js';
 
 const paths = z.array(z.string());
 const schema = z.object({
@@ -50,6 +53,8 @@ export interface BuildSource {
 export class BuildTree {
   #state: State | undefined;
   #record: BuildRecord | undefined;
+  /** Where the tree that is built upon stood, and when what a checkout has replaced in it was changed before. */
+  #replaced: { readonly head: string; readonly times: ReadonlyMap<string, number> } | undefined;
 
   private constructor(readonly worktree: Worktree) {}
 
@@ -86,7 +91,11 @@ export class BuildTree {
     if (!this.isWarmFor(source) || this.#record === undefined) return 1;
     const changes = await this.#changes(this.#state!.head, source.commit);
     if (filesOutOfMakesSight(this.#record, changes).length > 0) return 1;
-    return objectsToCompile(this.#record, changes) / Math.max(1, this.#record.objects.length);
+    const ends = [this.#state!.head, source.commit] as const;
+    const { git } = this.worktree.mirror;
+    const unseen = await unseenChanges(git, this.#record, changes, ends, [], NOT_CANCELLED);
+    const seen = changes.filter(({ path }) => !unseen.has(path));
+    return objectsToCompile(this.#record, seen) / Math.max(1, this.#record.objects.length);
   }
 
   /**
@@ -99,13 +108,37 @@ export class BuildTree {
     const before = this.#state;
     // What happens between here and the end of the build would not be seen by the next one.
     if (before) await this.#keep({ ...before, building: true });
+    const times = warm
+      ? await this.#timesOf(maybeUnseen(this.#record!, await this.#changes(before!.head, commit)))
+      : new Map();
     await this.worktree.checkout(commit, signal);
     const head = await this.#cherryPick(commit, fixups, signal);
     const usable =
       warm && filesOutOfMakesSight(this.#record!, await this.#changes(before!.head, head)).length === 0;
     if (!usable) await this.worktree.clean(signal);
+    this.#replaced = usable ? { head: before!.head, times } : undefined;
     const reads = usable ? before!.reads : { files: [], directories: [] };
     await this.#keep({ head, commit, recipe, family, building: true, reads });
+  }
+
+  /**
+   * Gives files whose change no compiler sees the times that they had, so that make sees none either. To be called when
+   * the tree is configured.
+   */
+  async overlook(signal: AbortSignal): Promise<void> {
+    const { head, times } = this.#replaced ?? { head: '', times: new Map<string, number>() };
+    if (times.size === 0) return;
+    const settings = parseConfig(await readFile(join(this.directory, '.config'), 'utf8'));
+    const on = settings.flatMap(({ symbol, value }) =>
+      value === 'n' ? [] : [symbol.replace(/^CONFIG_/, '')],
+    );
+    const { git } = this.worktree.mirror;
+    const ends = [head, this.#state!.head] as const;
+    const changes = await this.#changes(...ends);
+    for (const path of await unseenChanges(git, this.#record!, changes, ends, on, signal)) {
+      const time = times.get(path);
+      if (time !== undefined) await utimes(join(this.directory, path), time, time);
+    }
   }
 
   /** Runs a build, configuration and all, and gives what it read so far in this tree. */
@@ -163,7 +196,17 @@ export class BuildTree {
     }
   }
 
-  async #changes(from: string, to: CommitId): Promise<{ status: string; path: string }[]> {
+  /** When files were changed, in seconds, whole milliseconds, never later than it was. */
+  async #timesOf(changes: readonly Changed[]): Promise<Map<string, number>> {
+    const times = new Map<string, number>();
+    for (const { path } of changes) {
+      const found = await stat(join(this.directory, path)).catch(() => undefined);
+      if (found) times.set(path, Math.floor(found.mtimeMs) / 1000);
+    }
+    return times;
+  }
+
+  async #changes(from: string, to: string): Promise<Changed[]> {
     const args = ['diff-tree', '-r', '--no-renames', '--name-status', '-z', from, to, '--'];
     const words = (await this.worktree.mirror.git.text(args)).split('\0');
     return words.flatMap((status, at) =>

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { posix, join } from 'node:path';
 import type { BuildRecord } from '@kbisect/shared/build-record';
+import { definedByHand } from '@kbisect/shared/c-source';
 import { digestOfFile } from '@kbisect/shared/digest';
 import { runText } from '@kbisect/shared/process';
 import { parseConfig } from '@kbisect/shared/settings';
@@ -42,18 +43,21 @@ export async function recordBuild(build: FinishedBuild, signal: AbortSignal): Pr
   const places = new Map(consumed.map((path, place) => [path, place]));
   const indices = (wanted: (path: string) => boolean) =>
     consumed.flatMap((path, place) => (wanted(path) ? [place] : []));
-  const includeNames = await includedNames(tree, consumed);
+  const includes = await readSources(tree, consumed);
+  const texts = new Set(files.flatMap(({ needs, words }) => (needs.length > 0 ? [] : words)));
   return {
     version: 2,
     files: consumed,
     makefiles: indices(isMakefile),
     kconfig: indices(isKconfig),
     tools: indices((path) => !listed.has(path) && !isMakefile(path) && !isKconfig(path)),
+    texts: indices((path) => texts.has(path)),
+    defined: [...includes.defined].sort(),
     objects: objects.map(({ path, needs }) => ({ path, needs: needs.map((need) => places.get(need)!) })),
     directories: [...reads.directories].sort(),
     includePlaces: [...new Set(files.flatMap((file) => file.includePlaces))].sort(),
-    includeNames: [...includeNames.names].sort(),
-    absent: [...includeNames.beside].filter((path) => !tracked.has(path)).sort(),
+    includeNames: [...includes.names].sort(),
+    absent: [...includes.beside].filter((path) => !tracked.has(path)).sort(),
     symbols: (await symbolsOf(build)).sort(),
     config: (await digestOfFile(join(tree, '.config'))).digest,
     seconds: build.seconds,
@@ -92,22 +96,27 @@ function trackedBehind(
   return [...seen].filter((path) => tracked.has(path)).sort();
 }
 
-/** What these files include, by name; and, of what they include in quotes, the paths beside them where it is looked for. */
-async function includedNames(
+/**
+ * What these files include, by name; of what they include in quotes, the paths beside them where it is looked for; and the
+ * config symbols that they define by hand.
+ */
+async function readSources(
   tree: string,
   consumed: readonly string[],
-): Promise<{ names: Set<string>; beside: Set<string> }> {
+): Promise<{ names: Set<string>; beside: Set<string>; defined: Set<string> }> {
   const names = new Set<string>();
   const beside = new Set<string>();
+  const defined = new Set<string>();
   for (const path of consumed.filter((path) => C.test(path))) {
     const text = await readFile(join(tree, path), 'latin1');
+    for (const symbol of definedByHand(text)) defined.add(symbol);
     for (const [, quote, name = ''] of text.matchAll(INCLUDE)) {
       names.add(name);
       const place = posix.join(posix.dirname(path), name);
       if (quote === '"' && !place.startsWith('..') && !place.startsWith('/')) beside.add(place);
     }
   }
-  return { names, beside };
+  return { names, beside, defined };
 }
 
 /** Symbols that are on or were asked for, without their prefix. */

@@ -88,6 +88,7 @@ export async function buildImage(
     if (known) return { kind: 'equal', known };
     const result = await order.same(digest);
     if (result) return { kind: 'same', result };
+    await tree.overlook(signal);
     began = Date.now();
     const outcome = await buildKernel({
       bench,

@@ -67,6 +67,9 @@ interface Read {
   readonly symbols?: string[];
   readonly directories?: string[];
   readonly includes?: { readonly places: string[]; readonly names: string[] };
+  /** Sources that scripts read, and symbols that sources define. */
+  readonly texts?: readonly string[];
+  readonly defined?: string[];
   /** The sources that each object is made of. */
   readonly objects?: Readonly<Record<string, readonly string[]>>;
 }
@@ -81,6 +84,8 @@ function record(read: Read): BuildRecord {
     directories = [],
     includes,
     objects = {},
+    texts = [],
+    defined = [],
   } = read;
   const files = [...new Set([...sources, ...makefiles, ...kconfig])];
   const places = (paths: readonly string[]) => paths.map((path) => files.indexOf(path)).sort((a, b) => a - b);
@@ -90,6 +95,8 @@ function record(read: Read): BuildRecord {
     makefiles: places(makefiles),
     kconfig: places(kconfig),
     tools: [],
+    texts: places(texts),
+    defined,
     objects: Object.entries(objects).map(([path, needs]) => ({ path, needs: places(needs) })),
     directories,
     includePlaces: includes?.places ?? [],
@@ -128,7 +135,7 @@ async function classesOf(
   const range = await changesOf(first!, [...ids.keys()].at(-1)!);
   const consumed = consumedBy(records);
   const relevance = consumed.relevance(range.changes, range.mentions, new Set());
-  const canonical = range.transitions.given(consumed.symbols);
+  const canonical = range.transitions.given(consumed, (path) => range.changes.names[path]!);
   const known = Object.entries(configs).map(
     ([name, config]) => [range.changes.nodeOf(ids.get(name)!)!, config] as const,
   );
@@ -301,6 +308,47 @@ describe('a change that concerns only what cannot be on', () => {
   });
 });
 
+describe('a change of a source that no compiler sees', () => {
+  const header = (field: string) => `#ifdef CONFIG_OFF\nstruct {\n${field}\n};\n#endif\nint x;\n`;
+  const sources = ['a.c', 'b.c', 'x.h'];
+
+  beforeEach(() =>
+    write([
+      { name: 'old', files: { ...base, 'x.h': header('int a;'), 'b.c': 'int b; /* one */' } },
+      { name: 'remark', files: { 'b.c': 'int b; // two' } },
+      { name: 'off', files: { 'x.h': header('long a;') } },
+      { name: 'seen', files: { 'b.c': 'int c; // two' } },
+    ]),
+  );
+
+  it('decides nothing', async () => {
+    expect(await classesOf([record({ sources })])).toEqual([['old', 'remark', 'off'], ['seen']]);
+  });
+
+  it('counts where the symbol is on, is defined by hand, or the headers are in the image', async () => {
+    const whole = [['old', 'remark'], ['off'], ['seen']];
+    expect(await classesOf([record({ sources, symbols: ['OFF'] })])).toEqual(whole);
+    expect(await classesOf([record({ sources, defined: ['OFF'] })])).toEqual(whole);
+    const apart = [['old'], ['remark'], ['off'], ['seen']];
+    expect(await classesOf([record({ sources, symbols: ['IKHEADERS'] })])).toEqual(apart);
+  });
+
+  it('counts where a script reads the source, and where the build did not tell', async () => {
+    expect(await classesOf([record({ sources, texts: ['b.c'] })])).toEqual([
+      ['old'],
+      ['remark', 'off'],
+      ['seen'],
+    ]);
+    const older = record({ sources });
+    expect(await classesOf([{ ...older, texts: undefined }])).toEqual([
+      ['old'],
+      ['remark'],
+      ['off'],
+      ['seen'],
+    ]);
+  });
+});
+
 describe('what a build compiles, from the dependencies and the diffs', () => {
   it('is every object of which a file differs between the tree and the commit, each once', async () => {
     await write([
@@ -318,6 +366,7 @@ describe('what a build compiles, from the dependencies and the diffs', () => {
       range.changes,
       collapse(range.changes, relevance, new Map(), (_path, content) => content),
       consumed,
+      (_path, content) => content,
     );
     const objectsOf = (from: string, to: string) =>
       rebuilds.objects(range.changes.nodeOf(ids.get(from)!), range.changes.nodeOf(ids.get(to)!)!);

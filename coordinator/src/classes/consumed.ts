@@ -16,6 +16,11 @@ export class Consumed {
   readonly symbols = new Set<string>();
   /** Objects of the largest build. */
   total = 0;
+  /** Config symbols that C sources define by hand, and C sources that are read as text; undefined where a record does not tell. */
+  sources: { readonly defined: Set<string>; readonly texts: Set<string> } | undefined = {
+    defined: new Set(),
+    texts: new Set(),
+  };
   readonly #read = new Set<string>();
   readonly #configuring = new Set<string>();
   readonly #absent = new Set<string>();
@@ -37,6 +42,10 @@ export class Consumed {
       if (!kconfig!.has(index)) this.#read.add(path);
       if (kconfig!.has(index) || makefiles!.has(index) || tools!.has(index)) this.#configuring.add(path);
     });
+    if (record.defined === undefined || record.texts === undefined) this.sources = undefined;
+    for (const symbol of record.defined ?? []) this.sources?.defined.add(symbol);
+    // A tool may read the others of its kind.
+    for (const index of [...(record.texts ?? []), ...record.tools]) this.sources?.texts.add(files[index]!);
     for (const symbol of record.symbols) this.symbols.add(symbol);
     for (const path of record.absent) this.#absent.add(path);
     for (const place of record.includePlaces) this.#includePlaces.add(place);

@@ -1,4 +1,4 @@
-import type { Clause } from './transitions.js';
+import type { Clause } from '@kbisect/shared/c-source';
 
 /** A part of a Kconfig file: the entry of a symbol, or one line that is none of an entry with what belongs to it. */
 export interface Part {

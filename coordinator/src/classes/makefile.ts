@@ -1,4 +1,4 @@
-import type { Clause } from './transitions.js';
+import type { Clause } from '@kbisect/shared/c-source';
 
 /** A line that adds to a list which kbuild reads only where the symbol is on: `obj-$(CONFIG_FOO) += foo.o`. */
 const LISTED = /^[\w-]+-\$\(CONFIG_(\w+)\)\s*[+:]?=[^$]*$/;

@@ -86,11 +86,11 @@ export class Prediction {
     const { consumed } = this.builds;
     const suspects = this.#suspects(changes);
     const relevance = consumed.relevance(changes, mentions, suspects);
-    const calm = transitions.given(consumed.symbols);
+    const calm = transitions.given(consumed, (path) => changes.names[path]!);
     const canonical: Canonical = (path, content) => (suspects.has(path) ? content : calm(path, content));
     const before = this.#classes;
     this.#classes = collapse(changes, relevance, configs, canonical);
-    this.#rebuilds = new Rebuilds(changes, this.#classes, consumed);
+    this.#rebuilds = new Rebuilds(changes, this.#classes, consumed, canonical);
     this.#known = { classes: new Set(), sources: new Set() };
     for (const commit of this.builds.commits) {
       const node = changes.nodeOf(commit);

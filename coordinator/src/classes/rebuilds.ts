@@ -1,6 +1,7 @@
 import type { Changes, Node } from './changes.js';
 import type { Classes } from './collapse.js';
 import type { Consumed } from './consumed.js';
+import type { Canonical } from './transitions.js';
 
 /** States of more files and classes than this are not kept: every build is then taken for one of a cold tree. */
 const MAX_STATES = 40_000_000;
@@ -20,6 +21,8 @@ export class Rebuilds {
     changes: Changes,
     private readonly classes: Classes,
     consumed: Consumed,
+    /** Contents that make is not told apart. */
+    private readonly canonical: Canonical,
   ) {
     this.total = consumed.total;
     this.#words = Math.ceil(consumed.objects.size / 32);
@@ -55,9 +58,10 @@ export class Rebuilds {
       if (this.#states[sources[node]!] !== undefined) continue;
       const state =
         this.#states[sources[changes.bases[node]!]!]?.slice() ?? new Uint16Array(this.#objects.length);
-      changes.forEach(node, (path, before, after) => {
+      changes.forEach(node, (path, ...contents) => {
         const column = columns[path]!;
         if (column < 0) return;
+        const [before, after] = contents.map((content) => this.canonical(path, content)) as [number, number];
         const known = versions[column]!;
         // What the reference has is version 0.
         if (known.size === 0) known.set(before, 0);

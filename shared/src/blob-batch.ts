@@ -1,6 +1,6 @@
-import { KbisectError } from '@kbisect/shared/errors';
-import type { Git } from '@kbisect/shared/git';
-import { run } from '@kbisect/shared/process';
+import { KbisectError } from './errors.js';
+import type { Git } from './git.js';
+import { run } from './process.js';
 import { Readable } from 'node:stream';
 
 /**
