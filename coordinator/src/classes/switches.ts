@@ -1,14 +1,17 @@
 import { conjunction, dependenciesOf, partsOf } from './kconfig.js';
 
-/** What sets a symbol though nobody asked for it, or makes it more than a switch. */
-const SETS_ITSELF =
-  /^(default\b(?!\s+n$)|def_bool\b|def_tristate\b|string\b|hex\b|int\b|range\b|option\b|modules\b)/m;
+/** What sets a symbol though nobody asked for it. */
+const SETS_ITSELF = /^(default\b(?!\s+n$)|def_bool\b|def_tristate\b|string\b|hex\b|int\b|range\b|option\b)/m;
+/** What says, even of a symbol that is off, what values all others may have. */
+const RULES = /^modules\b/m;
 const FORCES = /^(?:select|imply) (\w+)/gm;
 
 /** The config symbols of a range: all that any version of any of its Kconfig files says of them. */
 export class Switches {
   /** Symbols that are on by themselves as soon as all of these are; none are needed by the first kind. */
   readonly #needs = new Map<string, string[][]>();
+  /** Symbols whose entries decide something even while they are off. */
+  readonly ruling = new Set<string>();
   readonly #forcedBy = new Map<string, Set<string>>();
 
   read(file: string): void {
@@ -18,6 +21,7 @@ export class Switches {
         const dependencies = dependenciesOf(text).flatMap(conjunction);
         push(this.#needs, symbol, [...gates.flat(), ...dependencies]);
       }
+      if (RULES.test(text)) this.ruling.add(symbol);
       for (const [, forced = ''] of text.matchAll(FORCES)) {
         const forcing = this.#forcedBy.get(forced) ?? new Set();
         this.#forcedBy.set(forced, forcing.add(symbol));

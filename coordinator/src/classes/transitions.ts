@@ -49,6 +49,7 @@ export class Transitions {
   given({ symbols, sources }: Told, nameOf: (path: number) => string): Canonical {
     const on = this.switches.canBeOn(symbols);
     const seen = new Set([...on, ...this.defined, ...(sources?.defined ?? [])]);
+    const deciding = new Set([...on, ...this.switches.ruling]);
     const isWhole = (path: number) =>
       sources === undefined || on.has(HEADERS_WITHIN) || sources.texts.has(nameOf(path));
     const joined = new Map<string, number>();
@@ -59,7 +60,7 @@ export class Transitions {
     };
     for (const { path, before, after, off, isSource } of this.list) {
       if (isSource && isWhole(path)) continue;
-      const possible = isSource ? seen : on;
+      const possible = isSource ? seen : deciding;
       if (off.some((clause) => clause.every((symbol) => possible.has(symbol)))) continue;
       const [one, other] = [canonical(path, before), canonical(path, after)];
       if (one !== other) joined.set(`${path} ${other}`, one);
