@@ -8,6 +8,9 @@ const NOTHING = 1e-9;
 /** Hypotheses among which tests are chosen for the rounds that they leave: of 8 tests a round, those of the last two or three. */
 const FEW = 324;
 
+/** Exchanged are so many tests at most: each is compared with every option, and more than these leave few rounds anyway. */
+const MAX_EXCHANGED = 16;
+
 /** By what the information of a test is weighed, 0 for what is not to be tested: of each commit and of the old end. */
 export interface Worth {
   readonly commits: Float64Array;
@@ -49,7 +52,8 @@ export function selectCommits(
     best.bits = best.bound = 0;
   }
   const few = (foresight.exchange?.hypotheses ?? Infinity) <= FEW;
-  if (few && inFlight.length === 0 && chosen.length > 1) exchangeForRounds(chosen, options, foresight, worth);
+  if (few && inFlight.length === 0 && chosen.length > 1 && chosen.length <= MAX_EXCHANGED)
+    exchangeForRounds(chosen, options, foresight, worth);
   return chosen;
 }
 
