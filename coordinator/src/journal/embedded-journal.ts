@@ -1,17 +1,17 @@
-import { EventEmitter, once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import { KbisectError, systemCode } from '@kbisect/shared/errors';
 import { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId, type JobId } from '@kbisect/shared/ids';
 import type { Journal } from './journal.js';
+import { LiveEvents } from './live-events.js';
 
 type Key = [job: JobId, position: number];
 
 /** The journal in an LMDB file on this machine's disk. */
 export class EmbeddedJournal implements Journal {
   readonly #db: RootDatabase<Buffer, Key>;
-  readonly #appended = new EventEmitter().setMaxListeners(0);
+  readonly #live = new LiveEvents();
 
   /** @param path the LMDB file, made when it is not there */
   constructor(path: string) {
@@ -42,25 +42,15 @@ export class EmbeddedJournal implements Journal {
         },
       );
     }
-    this.#appended.emit(job);
+    this.#live.appended(job, expectedVersion, events);
   }
 
   read(job: JobId, from = 0): Promise<JobEvent[]> {
     return Promise.resolve(this.#read(job, from));
   }
 
-  async *subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
-    let position = 0;
-    while (!signal.aborted) {
-      const events = this.#read(job, position);
-      if (events.length === 0) {
-        // Nothing can be appended between the read above and this line: both are in one turn.
-        await once(this.#appended, job, { signal }).catch(() => undefined);
-        continue;
-      }
-      yield* events;
-      position += events.length;
-    }
+  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
+    return this.#live.follow(job, (from) => this.read(job, from), signal);
   }
 
   async *readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
