@@ -112,13 +112,22 @@ export class Dispatcher {
    * @throws KbisectError when the input is refused
    */
   async post(input: Input): Promise<void> {
+    await this.take(input);
+  }
+
+  /**
+   * The same for who goes on meanwhile: what is refused is thrown at once, and the promise may be left alone, as a journal that
+   * fails ends the daemon.
+   * @throws KbisectError when the input is refused
+   */
+  take(input: Input): Promise<void> {
     const output = this.farm.handle(input, this.surroundings.clock.now());
     if ('job' in input) this.activity.emit(input.job);
     else if (input.kind === 'progress' && input.progress.lease) this.#announce(input.progress.lease.lease);
     if (input.kind !== 'tick') this.changes.emit('change');
     this.#open ??= this.#begin();
     this.#open.outputs.push(output);
-    await this.#open.done;
+    return this.#open.done;
   }
 
   #begin(): { readonly outputs: Output[]; readonly done: Promise<void> } {
@@ -308,5 +317,18 @@ function together(outputs: readonly Output[]): Output {
     if (before) before.events.push(...events);
     else appends.set(job, { expectedVersion, events: [...events] });
   }
-  return { appends, effects: outputs.flatMap(({ effects }) => effects) };
+  return { appends, effects: latestAcknowledged(outputs.flatMap(({ effects }) => effects)) };
+}
+
+/** Effects of which a lease's last acknowledgement alone is left: it says up to which result all are there. */
+function latestAcknowledged(effects: readonly Effect[]): Effect[] {
+  const latest = new Map<string, Effect>();
+  for (const effect of effects) {
+    if (effect.kind !== 'acknowledge') continue;
+    const key = `${effect.agent} ${effect.lease.lease} ${effect.lease.epoch}`;
+    const before = latest.get(key);
+    if (before?.kind !== 'acknowledge' || before.seq <= effect.seq) latest.set(key, effect);
+  }
+  const kept = new Set(latest.values());
+  return effects.filter((effect) => effect.kind !== 'acknowledge' || kept.has(effect));
 }

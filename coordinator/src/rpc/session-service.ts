@@ -20,6 +20,8 @@ import { reachableUrl } from './reachable-url.js';
  */
 export const PROTOCOL = 2;
 const PROTOCOL_BEFORE = PROTOCOL - 1;
+/** So many messages of a session are taken in while they are not durable; then it is read no further. */
+const MAX_UNWRITTEN = 8;
 
 /** An agent's stream, as gRPC gives it. */
 export interface SessionCall extends AsyncIterable<AgentMessage> {
@@ -83,11 +85,14 @@ export async function holdSession(
     throw error;
   }
   log.info({ agent, incarnation, slots: hello.value.slots }, 'agent connected');
+  const unwritten: Promise<void>[] = [];
   try {
     for (let next = await messages.next(); !next.done; next = await messages.next()) {
       // What was under way when a later session began is said again on that one.
       if (!dispatcher.speaksOn(agent, line)) break;
-      await receive(agent, next.value, dispatcher, consoles);
+      const written = receive(agent, next.value, dispatcher, consoles);
+      if (written) unwritten.push(written);
+      if (unwritten.length > MAX_UNWRITTEN) await unwritten.shift();
     }
   } finally {
     if (dispatcher.disconnect(agent, line)) {
@@ -98,42 +103,42 @@ export async function holdSession(
   call.end();
 }
 
-async function receive(
+/** Gives when it is durable, if it is to be written at all. */
+function receive(
   agent: AgentName,
   { kind }: AgentMessage,
   dispatcher: Dispatcher,
   consoles: LiveConsoles,
-): Promise<void> {
+): Promise<void> | undefined {
   switch (kind?.$case) {
     case 'heartbeat':
-      return dispatcher.post({
+      return dispatcher.take({
         kind: 'heartbeat',
         agent,
         leases: kind.value.leases,
         trees: kind.value.trees,
       });
     case 'accept':
-      if (kind.value.lease) await dispatcher.post({ kind: 'accept', agent, lease: kind.value.lease });
-      return;
+      return kind.value.lease && dispatcher.take({ kind: 'accept', agent, lease: kind.value.lease });
     case 'progress':
-      return dispatcher.post({ kind: 'progress', agent, progress: kind.value });
+      return dispatcher.take({ kind: 'progress', agent, progress: kind.value });
     case 'console':
       if (dispatcher.farm.leases.held(agent, kind.value.lease))
         consoles.append(kind.value.lease?.lease ?? '', kind.value.data);
-      return;
+      return undefined;
     case 'build':
-      return dispatcher.post({ kind: 'build', agent, result: kind.value });
+      return dispatcher.take({ kind: 'build', agent, result: kind.value });
     case 'trial':
       consoles.forget(kind.value.lease?.lease ?? '');
-      return dispatcher.post({ kind: 'trial', agent, result: kind.value });
+      return dispatcher.take({ kind: 'trial', agent, result: kind.value });
     case 'task':
       consoles.forget(kind.value.lease?.lease ?? '');
-      return dispatcher.post({ kind: 'task', agent, result: kind.value });
+      return dispatcher.take({ kind: 'task', agent, result: kind.value });
     case 'drain':
-      return dispatcher.post({ kind: 'drain', agent });
+      return dispatcher.take({ kind: 'drain', agent });
     case 'hello':
       throw new KbisectError('invalid-argument', 'a second hello in one session');
     case undefined:
-      return; // a message of a later version
+      return undefined; // a message of a later version
   }
 }
