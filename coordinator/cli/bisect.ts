@@ -221,10 +221,11 @@ async function submit(connection: Connection, order: Order, signal: AbortSignal)
   const request: SubmitRequest = { spec: order.spec, repoUrl: order.repoUrl };
   // To fetch a kernel's history takes as long as it takes.
   const limitMs = order.repoUrl === '' ? 60_000 : 6 * 3_600_000;
-  const { job } = await connection.call<SubmitResponse>((...rest) => farm.submit(request, ...rest), {
+  const { job, joined } = await connection.call<SubmitResponse>((...rest) => farm.submit(request, ...rest), {
     limitMs,
     signal,
   });
+  if (joined) process.stderr.write(`job ${job} asks the same and is running: joined\n`);
   return job;
 }
 

@@ -35,8 +35,12 @@ afterAll(async () => {
   await folder.remove();
 });
 
+let submitted = 0;
+
+/** Submits a job like no other, so that it joins none. */
 async function submit(more: readonly string[] = ['--run', 'test $(cat number) -lt 7']): Promise<string> {
   const args = ['bisect', '--repo', repo, '--good', 'v1', '--bad', 'v20', '--detach', ...more];
+  args.push('--timeout', String(1000 + ++submitted));
   const { stdout, stderr, status } = await kbisect(args, env);
   expect(stderr).toBe('');
   expect(status).toBe(0);
@@ -63,6 +67,26 @@ describe('a job that is left to the farm', () => {
       ...['--config-fragment', join(folder.path, 'case/empty.config')],
     ];
     expect(await submit(files)).not.toBe(await submit(files));
+  });
+
+  it('is joined by whoever asks the same while it runs, and by nobody when it is over', async () => {
+    const args = ['bisect', '--repo', repo, '--good', 'v2', '--bad', 'v19', '--run', 'true', '--detach'];
+    const first = await kbisect(args, env);
+    const [id, sameEnd] = [first.stdout.trim(), await commitOf(repo, 'v19')];
+    const second = await kbisect(args.with(6, sameEnd), env);
+    expect(second).toMatchObject({
+      stdout: first.stdout,
+      stderr: `job ${id} asks the same and is running: joined\n`,
+      status: 0,
+    });
+    await kbisect(['cancel', id], env);
+    const third = await kbisect(args, env);
+    expect(third).toMatchObject({ stderr: '', status: 0 });
+    expect(third.stdout).not.toBe(first.stdout);
+    const atOnce = args.with(4, 'v3');
+    const answers = await Promise.all([kbisect(atOnce, env), kbisect(atOnce, env)]);
+    expect(answers[0].stdout).toBe(answers[1].stdout);
+    expect(answers.filter(({ stderr }) => stderr.endsWith(': joined\n'))).toHaveLength(1);
   });
 
   it('can be cancelled; whoever watches then sees it end with status 3', async () => {

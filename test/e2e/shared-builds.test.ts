@@ -16,7 +16,7 @@ it('two jobs that ask two agents for the same builds at the same time have each 
   const job = await tinyJob(lab.directory, 'twice', straight(8, change));
   const reproducer = await job.reads(SYMLINKS, 0);
   const ends = ['--repo', job.repo, '--good', 'c0', '--bad', 'main', '--reproducer', reproducer];
-  const ids = [await lab.submit(...ends), await lab.submit(...ends)];
+  const ids = [await lab.submit(...ends), await lab.submit(...ends, '--timeout', '61')];
   lab.startAgent('one');
   lab.startAgent('two');
   const built: string[] = [];

@@ -18,6 +18,7 @@ import { consolesOf } from '../report/consoles.js';
 import { summaryOf } from '../report/summary.js';
 import { writeReport } from '../report/write-report.js';
 import type { Repository } from '../repository.js';
+import { duplicateOf } from '../scheduler/duplicate.js';
 import type { Job } from '../scheduler/job.js';
 import { callSignal, streaming, unary } from './handler.js';
 import { reachableUrl } from './reachable-url.js';
@@ -115,9 +116,15 @@ export function farmService(parts: FarmParts): FarmServer {
       spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
       for (const { commit } of spec.backportTo) commitId(commit);
       await parts.share(spec);
+      const visible = [...farm.jobs.values()].filter((job) => sees(call, job));
+      const running = duplicateOf(spec, visible);
+      if (running !== undefined) {
+        await dispatcher.settled(); // its submission may not be durable yet
+        return { job: running.id, joined: true };
+      }
       const job = jobId(parts.newId());
       await dispatcher.post({ kind: 'submit', job, spec });
-      return { job };
+      return { job, joined: false };
     }),
 
     listJobs: unary(log, async (_request, call) => ({

@@ -101,6 +101,11 @@ export class Job {
     return this.#marks.of(commit);
   }
 
+  /** Whether a person has given a verdict that stands. */
+  get marked(): boolean {
+    return this.#marks.verdicts.length > 0;
+  }
+
   get over(): boolean {
     return isOver(this.state);
   }

@@ -79,9 +79,10 @@ async function run({ address, sessions, jobs, commits, taskMs, warmUpSeconds, se
   }
 
   const client = new FarmClient(address, credentials.createInsecure());
-  const spec = specOf(commits, odds.runs, odds.certify);
+  let submitted = 0;
   const oneAfterAnother = async () => {
     while (!isOver()) {
+      const spec = specOf(commits, odds.runs, odds.certify, `test ${++submitted}`);
       const request: SubmitRequest = { spec, repoUrl: '' };
       const { job } = await unaryCall<SubmitResponse>((done) => client.submit(request, done));
       const culprit = await culpritFound(client, job, stop.signal);
@@ -112,7 +113,8 @@ async function run({ address, sessions, jobs, commits, taskMs, warmUpSeconds, se
   return met;
 }
 
-function specOf(commits: readonly string[], runs: number, certify: boolean): JobSpec {
+/** @param command one of its own for each job: a job that asks what a running one asks would join it */
+function specOf(commits: readonly string[], runs: number, certify: boolean, command: string): JobSpec {
   return {
     mode: Mode.MODE_REGRESSION,
     olds: [commits[0]!],
@@ -122,7 +124,7 @@ function specOf(commits: readonly string[], runs: number, certify: boolean): Job
     suspects: [],
     runs,
     timeoutSeconds: 60,
-    test: { $case: 'run', value: { command: 'true' } },
+    test: { $case: 'run', value: { command } },
     title: 'load',
     newWhen: undefined,
     backportTo: [],
