@@ -135,10 +135,12 @@ export class BuildTree {
     const { git } = this.worktree.mirror;
     const ends = [head, this.#state!.head] as const;
     const changes = await this.#changes(...ends);
-    for (const path of await unseenChanges(git, this.#record!, changes, ends, on, signal)) {
+    const unseen = await unseenChanges(git, this.#record!, changes, ends, on, signal);
+    for (const path of unseen) {
       const time = times.get(path);
       if (time !== undefined) await utimes(join(this.directory, path), time, time);
     }
+    await this.worktree.timesChanged([...unseen], signal);
   }
 
   /** Runs a build, configuration and all, and gives what it read so far in this tree. */

@@ -33,6 +33,12 @@ export class Worktree {
     if (second.status !== 0) throw commandFailed(command, second);
   }
 
+  /** Tells git that files have other times than it gave them: it would write them anew at the next checkout. */
+  async timesChanged(paths: readonly string[], signal: AbortSignal): Promise<void> {
+    const input = paths.map((path) => `${path}\0`).join('');
+    await new Git(this.directory).text([...INERT, 'update-index', '-z', '--stdin'], { input, signal });
+  }
+
   /** Removes all that is not of the commit: what was built, and what a build left. */
   async clean(signal: AbortSignal): Promise<void> {
     await new Git(this.directory).text([...INERT, 'clean', '-xdff', '--quiet'], { signal });
