@@ -19,7 +19,6 @@ export class JobPins {
   /** Takes in a job's next events, which are durable. */
   take(job: JobId, events: readonly JobEvent[]): void {
     const kept = this.#kept.get(job) ?? new Map<Digest, string | undefined>();
-    this.#kept.set(job, kept);
     for (const { fact } of events) {
       const built = fact?.$case === 'built' ? fact.value : undefined;
       // Its log and its configuration are evidence; they are small, and belong to the bundle.
@@ -31,6 +30,7 @@ export class JobPins {
       }
       if (fact?.$case === 'ended') this.#release(kept, fact.value.culprit);
     }
+    if (kept.size > 0) this.#kept.set(job, kept);
   }
 
   #release(kept: Map<Digest, string | undefined>, culprit: string): void {
@@ -45,7 +45,8 @@ export class JobPins {
 /** The blobs that a message names, wherever in it. */
 function blobsIn(value: unknown): Digest[] {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return [];
-  const named = reference.safeParse(value);
-  if (named.success) return [digest(named.data.digest)];
+  // Most messages name none, and there are many of them.
+  const named = 'digest' in value ? reference.safeParse(value) : undefined;
+  if (named?.success) return [digest(named.data.digest)];
   return Object.values(value).flatMap(blobsIn);
 }
