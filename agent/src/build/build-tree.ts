@@ -56,6 +56,9 @@ export class BuildTree {
   /** Where the tree that is built upon stood, and when what a checkout has replaced in it was changed before. */
   #replaced: { readonly head: string; readonly times: ReadonlyMap<string, number> } | undefined;
 
+  /** Files whose times were put back and git does not know it. */
+  #overlooked: readonly string[] = [];
+
   private constructor(readonly worktree: Worktree) {}
 
   static async open(worktree: Worktree): Promise<BuildTree> {
@@ -116,6 +119,7 @@ export class BuildTree {
     const usable =
       warm && filesOutOfMakesSight(this.#record!, await this.#changes(before!.head, head)).length === 0;
     if (!usable) await this.worktree.clean(signal);
+    this.#overlooked = [];
     this.#replaced = usable ? { head: before!.head, times } : undefined;
     const reads = usable ? before!.reads : { files: [], directories: [] };
     await this.#keep({ head, commit, recipe, family, building: true, reads });
@@ -140,7 +144,7 @@ export class BuildTree {
       const time = times.get(path);
       if (time !== undefined) await utimes(join(this.directory, path), time, time);
     }
-    await this.worktree.timesChanged([...unseen], signal);
+    this.#overlooked = [...unseen];
   }
 
   /** Runs a build, configuration and all, and gives what it read so far in this tree. */
@@ -160,6 +164,9 @@ export class BuildTree {
     } finally {
       if (!killed) {
         const read = await readsSince(this.directory, NOT_CANCELLED);
+        // Not before: git reads files for it that the build did not.
+        await this.worktree.timesChanged(this.#overlooked, NOT_CANCELLED);
+        this.#overlooked = [];
         const known = new Set(tracked);
         const reads = merge(state.reads, { ...read, files: read.files.filter((path) => known.has(path)) });
         await this.#keep({ ...state, building: false, reads });

@@ -35,6 +35,7 @@ export class Worktree {
 
   /** Tells git that files have other times than it gave them: it would write them anew at the next checkout. */
   async timesChanged(paths: readonly string[], signal: AbortSignal): Promise<void> {
+    if (paths.length === 0) return;
     const input = paths.map((path) => `${path}\0`).join('');
     await new Git(this.directory).text([...INERT, 'update-index', '-z', '--stdin'], { input, signal });
   }
