@@ -50,6 +50,11 @@ const schema = z.object({
 /** What a build consumed, and what it cost. */
 export type BuildRecord = z.infer<typeof schema>;
 
+/** The files that more than a compiler may have read, and with them remarks; undefined where the record does not tell. */
+export function readAsText({ files, texts, tools }: BuildRecord): Set<string> | undefined {
+  return texts && new Set([...texts, ...tools].map((index) => files[index]!));
+}
+
 /** A record as the bytes of a blob: gzipped JSON, the needs of an object as differences, which pack well. */
 export async function encodeBuildRecord(record: BuildRecord): Promise<Buffer> {
   const objects = record.objects.map(({ path, needs }) => ({

@@ -5,6 +5,9 @@ const DIRECTIVE = /^\s*#\s*(if|ifdef|ifndef|elif|else|endif)\b(.*)$/;
 const DEFINED = /\b(?:defined|IS_(?:ENABLED|BUILTIN|MODULE|REACHABLE))\s*\(\s*(CONFIG_\w+)\s*\)/g;
 const HAND_MADE = /^[ \t]*#[ \t]*define[ \t]+CONFIG_(\w+)/gm;
 
+/** With this symbol on, the text of all headers is in the image, remarks and all. */
+export const HEADERS_WITHIN = 'IKHEADERS';
+
 /** Of a C source or a header, whose compiler sees it through the preprocessor. */
 export function isCSource(path: string): boolean {
   return /\.[ch]$/.test(path);

@@ -1,17 +1,20 @@
 import { readBlobs } from '@kbisect/shared/blob-batch';
-import type { BuildRecord } from '@kbisect/shared/build-record';
-import { changeOfCSource, definedByHand, isCSource } from '@kbisect/shared/c-source';
+import { readAsText, type BuildRecord } from '@kbisect/shared/build-record';
+import {
+  changeOfCSource,
+  definedByHand,
+  HEADERS_WITHIN,
+  isCSource,
+  type Clause,
+} from '@kbisect/shared/c-source';
 import type { Git } from '@kbisect/shared/git';
 import type { Changed } from './rebuilt.js';
 
-/** With this, the text of all headers is in the image. */
-const HEADERS_WITHIN = 'IKHEADERS';
-
 /** Of the changes, those of C sources that a recorded build read, with a compiler alone: it may be that none sees them. */
 export function maybeUnseen(record: BuildRecord, changes: readonly Changed[]): Changed[] {
-  if (record.texts === undefined || record.defined === undefined) return [];
-  const compiled = new Set(record.files);
-  for (const index of [...record.texts, ...record.tools]) compiled.delete(record.files[index]!);
+  const texts = readAsText(record);
+  if (texts === undefined || record.defined === undefined) return [];
+  const compiled = new Set(record.files.filter((path) => !texts.has(path)));
   return changes.filter(
     ({ status, path }) => status === 'M' && isCSource(path) && compiled.has(path) && !/\n/.test(path),
   );
@@ -33,7 +36,7 @@ export async function unseenChanges(
   const paths = maybeUnseen(record, changes).map(({ path }) => path);
   const on = new Set([...symbols, ...record.symbols, ...(record.defined ?? [])]);
   if (on.has(HEADERS_WITHIN)) return new Set();
-  const changed: { path: string; off: readonly (readonly string[])[] }[] = [];
+  const changed: { path: string; off: readonly Clause[] }[] = [];
   const names = paths.flatMap((path) => [`${one}:${path}`, `${other}:${path}`]);
   let [at, before] = [0, ''];
   const take = (text = '') => {
@@ -47,6 +50,6 @@ export async function unseenChanges(
     if (off !== undefined) changed.push({ path, off });
   };
   await readBlobs(git, names, take, signal);
-  const isOff = (clause: readonly string[]) => clause.some((symbol) => !on.has(symbol));
+  const isOff = (clause: Clause) => clause.some((symbol) => !on.has(symbol));
   return new Set(changed.filter(({ off }) => off.every(isOff)).map(({ path }) => path));
 }

@@ -1,4 +1,4 @@
-import type { BuildRecord } from '@kbisect/shared/build-record';
+import { readAsText, type BuildRecord } from '@kbisect/shared/build-record';
 import type { Changes } from './changes.js';
 import type { Mentions } from './mentions.js';
 
@@ -42,10 +42,10 @@ export class Consumed {
       if (!kconfig!.has(index)) this.#read.add(path);
       if (kconfig!.has(index) || makefiles!.has(index) || tools!.has(index)) this.#configuring.add(path);
     });
-    if (record.defined === undefined || record.texts === undefined) this.sources = undefined;
+    const texts = readAsText(record);
+    if (record.defined === undefined || texts === undefined) this.sources = undefined;
     for (const symbol of record.defined ?? []) this.sources?.defined.add(symbol);
-    // A tool may read the others of its kind.
-    for (const index of [...(record.texts ?? []), ...record.tools]) this.sources?.texts.add(files[index]!);
+    for (const path of texts ?? []) this.sources?.texts.add(path);
     for (const symbol of record.symbols) this.symbols.add(symbol);
     for (const path of record.absent) this.#absent.add(path);
     for (const place of record.includePlaces) this.#includePlaces.add(place);

@@ -1,4 +1,4 @@
-import type { Clause } from '@kbisect/shared/c-source';
+import { HEADERS_WITHIN, type Clause } from '@kbisect/shared/c-source';
 import type { Switches } from './switches.js';
 
 /** A change of a makefile, a Kconfig file or a C source that decides nothing where of each clause a symbol is off. */
@@ -26,9 +26,6 @@ export interface Told {
       }
     | undefined;
 }
-
-/** With this, the text of all headers is in the image. */
-const HEADERS_WITHIN = 'IKHEADERS';
 
 /** Which contents of a file stand for the same: gives one number for all of them. */
 export type Canonical = (path: number, content: number) => number;
