@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import type { Server as HttpServer } from 'node:http';
@@ -129,7 +129,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     const entrance = await openEntrance(options, tls, now);
     const { gate, identity, scheme } = entrance;
 
-    const newId = () => randomBytes(5).toString('hex');
+    const newId = () => randomUUID().replace('-', '').slice(0, 10);
 
     // What is kept.
     const repository = await Repository.open(join(options.state, 'git'));

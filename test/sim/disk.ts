@@ -100,12 +100,12 @@ export class SimulatedJournal implements Journal {
     return Promise.resolve(this.disk.read(job, from));
   }
 
-  async *subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
+  async *subscribe(job: JobId, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
     for (let position = 0; !signal.aborted;) {
       const events = this.disk.read(job, position);
       position += events.length;
-      yield* events;
-      if (events.length === 0) await once(this.#appended, job, { signal }).catch(() => undefined);
+      if (events.length > 0) yield events;
+      else await once(this.#appended, job, { signal }).catch(() => undefined);
     }
   }
 

@@ -49,7 +49,7 @@ export class EmbeddedJournal implements Journal {
     return Promise.resolve(this.#read(job, from));
   }
 
-  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
+  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
     return this.#live.follow(job, (from) => this.read(job, from), signal);
   }
 

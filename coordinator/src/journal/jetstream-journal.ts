@@ -141,7 +141,7 @@ export class JetStreamJournal implements Journal {
     return events;
   }
 
-  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
+  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
     return this.#live.follow(job, (from) => this.read(job, from), signal);
   }
 

@@ -140,8 +140,9 @@ describe.each(engines)('the $name journal', ({ start }) => {
     const leave = new AbortController();
     const seen: JobEvent[] = [];
     const subscriber = (async () => {
-      for await (const event of journal.subscribe(job, leave.signal)) {
-        seen.push(event);
+      for await (const events of journal.subscribe(job, leave.signal)) {
+        expect(events).not.toHaveLength(0);
+        seen.push(...events);
         if (seen.length === 3) leave.abort();
       }
     })();

@@ -17,8 +17,11 @@ export interface Journal {
   /** The job's events from position `from` (0 is the first) to the present end. */
   read(job: JobId, from?: number): Promise<JobEvent[]>;
 
-  /** The job's events from its first, then each new one of this writer's as it becomes durable, until the signal is aborted. */
-  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent>;
+  /**
+   * The job's events from its first, then each new one of this writer's as it becomes durable, until the signal is aborted. Those
+   * that are there together come together, never none.
+   */
+  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<readonly JobEvent[]>;
 
   /** All jobs that have a stream, and all that is in it, by their ids. */
   readAll(): AsyncIterable<readonly [JobId, JobEvent[]]>;

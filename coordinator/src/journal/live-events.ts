@@ -19,7 +19,7 @@ export class LiveEvents {
     job: JobId,
     read: (from: number) => Promise<readonly JobEvent[]>,
     signal: AbortSignal,
-  ): AsyncGenerator<JobEvent> {
+  ): AsyncGenerator<readonly JobEvent[]> {
     let pending: JobEvent[] = [];
     /** Position of the first pending event, or of the next one to come; none while it is not known. */
     let pendingFrom: number | undefined;
@@ -45,7 +45,7 @@ export class LiveEvents {
           pending = [];
           pendingFrom = position + next.length;
         } else next = await read(position);
-        yield* next;
+        if (next.length > 0) yield next;
         position += next.length;
         if (next.length === 0 && pending.length === 0) {
           pendingFrom ??= position;

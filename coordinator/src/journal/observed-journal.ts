@@ -18,7 +18,7 @@ export class ObservedJournal implements Journal {
     return this.inner.read(job, from);
   }
 
-  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<JobEvent> {
+  subscribe(job: JobId, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
     return this.inner.subscribe(job, signal);
   }
 

@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Metadata, ServerWritableStream } from '@grpc/grpc-js';
 import { KbisectError } from '@kbisect/shared/errors';
-import { type FarmServer, type WatchRequest, type WatchResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
+import type {
+  FarmServer,
+  WatchRequest,
+  WatchResponse,
+  WatchResponse_Work,
+} from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
@@ -27,6 +32,8 @@ import type { LiveConsoles } from './live-consoles.js';
 
 /** How often a watcher is told of what agents do, at most. */
 const ACTIVITY_MS = 1000;
+/** Events of one message: a client takes none above 4 MiB. */
+const MAX_EVENTS = 200;
 
 /** What the farm's API is made from. */
 export interface FarmParts {
@@ -116,7 +123,8 @@ export function farmService(parts: FarmParts): FarmServer {
       spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
       for (const { commit } of spec.backportTo) commitId(commit);
       await parts.share(spec);
-      const visible = [...farm.jobs.values()].filter((job) => sees(call, job));
+      const { principal } = gate.callerOf(call);
+      const visible = [...farm.running.values()].filter((job) => maySee(principal, job.spec));
       const running = duplicateOf(spec, visible);
       if (running !== undefined) {
         await dispatcher.settled(); // its submission may not be durable yet
@@ -184,9 +192,10 @@ async function watch(
     if (!call.write({ kind })) await once(call, 'drain', { signal });
   };
   const events = async () => {
-    for await (const event of journal.subscribe(job.id, signal)) {
-      await send({ $case: 'event', value: event });
-      if (event.fact?.$case === 'ended') return;
+    for await (const events of journal.subscribe(job.id, signal)) {
+      for (let start = 0; start < events.length; start += MAX_EVENTS)
+        await send({ $case: 'events', value: { events: events.slice(start, start + MAX_EVENTS) } });
+      if (events.at(-1)?.fact?.$case === 'ended') return;
     }
   };
   const done = new AbortController();
@@ -195,7 +204,7 @@ async function watch(
     while (!either.aborted) {
       const soon = delay(ACTIVITY_MS, undefined, { signal: either }).catch(() => undefined);
       const next = once(dispatcher.activity, job.id, { signal: either }).catch(() => undefined);
-      for (const kind of activityMessages(job, dispatcher.farm)) await send(kind);
+      await send({ $case: 'work', value: workOf(job, dispatcher.farm) });
       await Promise.all([next, soon]);
     }
   };
@@ -211,12 +220,14 @@ async function watch(
   call.end();
 }
 
-function activityMessages(job: Job, farm: Dispatcher['farm']): NonNullable<WatchResponse['kind']>[] {
+function workOf(job: Job, farm: Dispatcher['farm']): WatchResponse_Work {
   const { work, left, rounds, seconds } = activityOf(job, farm);
   const activities = work.map(({ agent, commit, phase, fraction, expectedSeconds }) => ({
-    $case: 'activity' as const,
-    value: { agent, commit, phase, fraction, expectedSeconds },
+    agent,
+    commit,
+    phase,
+    fraction,
+    expectedSeconds,
   }));
-  const outlook = { candidatesLeft: left, expectedRounds: rounds, expectedSeconds: seconds };
-  return [...activities, { $case: 'outlook', value: outlook }];
+  return { activities, outlook: { candidatesLeft: left, expectedRounds: rounds, expectedSeconds: seconds } };
 }

@@ -9,9 +9,19 @@ import type { Job } from './job.js';
 export function duplicateOf(spec: JobSpec, jobs: Iterable<Job>): Job | undefined {
   const asked = question(spec);
   for (const job of jobs) {
-    if (!job.over && !job.marked && job.spec.new === spec.new && question(job.spec).equals(asked)) return job;
+    if (job.over || job.marked || job.spec.new !== spec.new) continue;
+    if (questionOf(job).equals(asked)) return job;
   }
   return undefined;
+}
+
+/** Of jobs that are running, once for each. */
+const questions = new WeakMap<Job, Buffer>();
+
+function questionOf(job: Job): Buffer {
+  const known = questions.get(job) ?? question(job.spec);
+  questions.set(job, known);
+  return known;
 }
 
 /** What the job asks, as bytes: the message has no maps, so that equal ones are equal bytes. */

@@ -24,7 +24,7 @@ const CHANGES_ALL: ReadonlySet<Input['kind']> = new Set(['hello', 'gone', 'drain
 export class Farm {
   readonly jobs = new Map<JobId, Job>();
   /** Those that are not over. */
-  readonly #running = new Map<JobId, Job>();
+  readonly running = new Map<JobId, Job>();
   readonly agents = new Map<AgentName, Agent>();
   readonly leases: Leases;
   readonly #recorder = new Recorder();
@@ -37,7 +37,7 @@ export class Farm {
   constructor(timing: Timing, newId: () => string) {
     const { jobs, agents } = this;
     this.leases = new Leases(jobs, timing, newId, this.#recorder);
-    this.#offers = new Offers(this.#running, agents, this.leases, timing, this.#recorder);
+    this.#offers = new Offers(this.running, agents, this.leases, timing, this.#recorder);
     this.#results = new Results(jobs, agents, this.leases, timing, this.#recorder);
   }
 
@@ -52,13 +52,13 @@ export class Farm {
     job.apply(first);
     for (const event of rest) job.apply(event);
     this.jobs.set(id, job);
-    if (!job.over) this.#running.set(id, job);
+    if (!job.over) this.running.set(id, job);
     this.leases.replayed(job, now);
   }
 
   /** What is to be done after a replay: the ranges of jobs that are not over are read again. */
   resume(): Effect[] {
-    return [...this.#running.values()].map(({ id, spec }) => ({ kind: 'read-range', job: id, spec }));
+    return [...this.running.values()].map(({ id, spec }) => ({ kind: 'read-range', job: id, spec }));
   }
 
   /**
@@ -92,7 +92,7 @@ export class Farm {
         if (this.jobs.has(id)) throw new KbisectError('failed-precondition', `there is a job ${id}`);
         const job = new Job(id, spec, new Date(now), this.#predictionFor(spec));
         this.jobs.set(id, job);
-        this.#running.set(id, job);
+        this.running.set(id, job);
         this.#recorder.record(job, { $case: 'submitted', value: { job: id, spec } }, now);
         this.#recorder.ask({ kind: 'read-range', job: id, spec });
         return;
@@ -245,7 +245,7 @@ export class Farm {
 
   /** Lets the jobs take in what builds, their own and each other's, have told; asks for what is still to be read. */
   #foretell(now: number): void {
-    for (const job of this.#running.values()) {
+    for (const job of this.running.values()) {
       if (!job.attached || job.prediction === undefined) continue;
       for (const record of job.prediction.unread())
         this.#recorder.ask({ kind: 'read-record', job: job.id, record });
@@ -284,7 +284,7 @@ export class Farm {
   }
 
   #over(job: Job): void {
-    this.#running.delete(job.id);
+    this.running.delete(job.id);
     for (const agent of this.agents.values()) agent.lastCommit.delete(job.id);
   }
 

@@ -32,9 +32,9 @@ export async function figuresOf(address: string, job: string, enough = Infinity)
   const events: JobEvent[] = [];
   try {
     for await (const { kind } of stream as AsyncIterable<WatchResponse>) {
-      if (kind?.$case === 'event') events.push(kind.value);
-      if (kind?.$case !== 'event') continue;
-      if (kind.value.fact?.$case === 'ended' || figures(events).builds.length >= enough) break;
+      if (kind?.$case !== 'events') continue;
+      events.push(...kind.value.events);
+      if (events.at(-1)?.fact?.$case === 'ended' || figures(events).builds.length >= enough) break;
     }
   } finally {
     stream.on('error', () => undefined);

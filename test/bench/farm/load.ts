@@ -139,7 +139,8 @@ async function culpritFound(client: FarmClient, job: string, signal: AbortSignal
   signal.addEventListener('abort', hangUp, { once: true });
   try {
     for await (const { kind } of stream as AsyncIterable<WatchResponse>) {
-      if (kind?.$case === 'event' && kind.value.fact?.$case === 'ended') return kind.value.fact.value.culprit;
+      const last = kind?.$case === 'events' ? kind.value.events.at(-1)?.fact : undefined;
+      if (last?.$case === 'ended') return last.value.culprit;
     }
     return '';
   } catch (error) {

@@ -100,10 +100,12 @@ export async function streamJob(
   try {
     const last = Number(call.request.headers['last-event-id'] ?? -1);
     let id = 0;
-    for await (const event of journal.subscribe(job.id, call.signal)) {
-      if (id > last) await stream.send('event', JobEvent.toJSON(event), id);
-      id += 1;
-      if (event.fact?.$case === 'ended') break;
+    for await (const events of journal.subscribe(job.id, call.signal)) {
+      for (const event of events) {
+        if (id > last) await stream.send('event', JobEvent.toJSON(event), id);
+        id += 1;
+      }
+      if (events.at(-1)?.fact?.$case === 'ended') break;
     }
     done.abort();
     await others;
