@@ -71,7 +71,8 @@ export class Worktree {
   }
 
   #command(commit: CommitId, signal: AbortSignal) {
-    const args = [...INERT, 'reset', '--hard', '--quiet', commit, '--'];
+    // A whole tree is written by as many processes as there are processors; a few files are written by git itself.
+    const args = [...INERT, '-c', 'checkout.workers=0', 'reset', '--hard', '--quiet', commit, '--'];
     return new Git(this.directory).command(args, { signal });
   }
 

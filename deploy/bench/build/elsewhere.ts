@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
+import { ACTIONS, HASH_BYTES } from '@kbisect/shared/cache/disk-action-cache';
+import { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { killGroup, startProcess } from '@kbisect/shared/process';
 import { Farm, kbisect } from '../../demo/kbisect.js';
 import { figuresOf, type Build } from './job-events.js';
@@ -16,8 +18,8 @@ export interface Elsewhere {
 }
 
 /**
- * Builds commits of a question again, on another agent in another directory, with a recipe that differs in a remark alone:
- * no image is known, but the farm's objects are.
+ * Builds commits of a question again, on another agent in another directory, with a recipe that differs in a remark, by a farm
+ * that was made to forget its images and has its objects.
  */
 export async function buildElsewhere(
   { repository, good, bad, fragment, reproducer }: Question,
@@ -29,6 +31,7 @@ export async function buildElsewhere(
   await mkdir(workdir, { recursive: true });
   const remark = join(workdir, `${name}.config`);
   await writeFile(remark, `# ${name}, built ${new Date().toISOString()}\n`);
+  await forgetImages(join(state, 'cache', ACTIONS));
   const farm = await Farm.coordinator(state, say);
   const path = ccache ? process.env['PATH'] : await pathWithoutCcache(join(workdir, 'bin'));
   const command = kbisect([
@@ -58,6 +61,15 @@ export async function buildElsewhere(
     killGroup(agent, 'SIGTERM');
     await gone;
     await farm.stop();
+  }
+}
+
+/** Removes the results of builds from a coordinator's actions; what ccache has put there stays. */
+async function forgetImages(actions: string): Promise<void> {
+  for (const name of await readdir(actions)) {
+    const path = join(actions, name);
+    const result = ActionResult.decode((await readFile(path)).subarray(HASH_BYTES));
+    if (result.outputFiles.some(({ path }) => path === 'image')) await rm(path);
   }
 }
 

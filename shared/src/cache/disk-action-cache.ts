@@ -10,7 +10,8 @@ import type { BoundedDirectory } from './bounded-directory.js';
 /** The kind of file that an action's result is. */
 export const ACTIONS = 'actions';
 
-const HASH_BYTES = 32;
+/** Of the SHA-256 before a result. */
+export const HASH_BYTES = 32;
 
 /**
  * Action results as files of a bounded directory: `actions/<digest>`, the SHA-256 of the result before the result.

@@ -74,14 +74,17 @@ async function generate(load: Load): Promise<Met> {
   return JSON.parse(Buffer.concat(parts).toString('utf8')) as Met;
 }
 
-/** Resident MiB of a process and the share of a processor that it takes, each second. */
+/**
+ * MiB of memory that is a process's own, and the share of a processor that it takes, each second. The pages of the journal's file
+ * that are in memory count among those of the machine's cache.
+ */
 async function sampleMemory(pid: number, signal: AbortSignal): Promise<{ mib: number; cpu: number }[]> {
   const samples: { mib: number; cpu: number }[] = [];
   let before: number | undefined;
   for (let next = performance.now(); !signal.aborted; next += SAMPLE_MS) {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const mib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+    const mib = Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     // Clock ticks of user and system time, a hundred a second on Linux.
     const ticks = Number(fields[11]) + Number(fields[12]);
