@@ -9,6 +9,7 @@ import { commitId, type CommitId } from '@kbisect/shared/ids';
 import { parseConfig } from '@kbisect/shared/settings';
 import type { Worktree } from '../source/worktree.js';
 import { forgetReads, readsSince, type Reads } from './access-times.js';
+import { CommandFiles } from './command-files.js';
 import { recordBuild, type FinishedBuild } from './consumed.js';
 import { filesOutOfMakesSight, objectsToCompile, type Changed } from './rebuilt.js';
 import { roomIn } from './room.js';
@@ -55,6 +56,8 @@ export class BuildTree {
   #record: BuildRecord | undefined;
   /** Where the tree that is built upon stood, and when what a checkout has replaced in it was changed before. */
   #replaced: { readonly head: string; readonly times: ReadonlyMap<string, number> } | undefined;
+
+  readonly #commandFiles = new CommandFiles();
 
   /** Files whose times were put back and git does not know it. */
   #overlooked: readonly string[] = [];
@@ -181,7 +184,9 @@ export class BuildTree {
   ): Promise<BuildRecord> {
     const tracked = new Set(await this.#tracked(signal));
     const { reads } = this.#state!;
-    const record = await recordBuild({ ...build, tree: this.directory, reads, tracked }, signal);
+    const commandFiles = this.#commandFiles;
+    const finished = { ...build, tree: this.directory, reads, tracked, commandFiles };
+    const record = await recordBuild(finished, signal);
     await writeFile(`${this.directory}.record`, await encodeBuildRecord(record));
     this.#record = record;
     return record;

@@ -1,12 +1,12 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { posix, join } from 'node:path';
 import type { BuildRecord } from '@kbisect/shared/build-record';
 import { definedByHand } from '@kbisect/shared/c-source';
 import { digestOfFile } from '@kbisect/shared/digest';
-import { runText } from '@kbisect/shared/process';
 import { parseConfig } from '@kbisect/shared/settings';
 import type { Reads } from './access-times.js';
-import { parseCommandFile, type CommandFile } from './command-file.js';
+import type { CommandFile } from './command-file.js';
+import type { CommandFiles } from './command-files.js';
 
 /** A build that is over, and what is known of its reading. */
 export interface FinishedBuild {
@@ -18,6 +18,7 @@ export interface FinishedBuild {
   readonly reads: Reads;
   /** The files of the commit. */
   readonly tracked: ReadonlySet<string>;
+  readonly commandFiles: CommandFiles;
   /** Config symbols that were asked for. */
   readonly asked: readonly string[];
 }
@@ -31,7 +32,7 @@ const INCLUDE = /^\s*#\s*include\s*(["<])([^">\n]+)[">]/gm;
  */
 export async function recordBuild(build: FinishedBuild, signal: AbortSignal): Promise<BuildRecord> {
   const { tree, tracked, reads } = build;
-  const { files, compiled } = await readCommandFiles(build, signal);
+  const { files, compiled } = await build.commandFiles.read(tree, build.began, signal);
   const byTarget = new Map(files.map((file) => [file.target, file]));
   const objects = files
     .filter(({ needs }) => needs.length > 0)
@@ -53,7 +54,10 @@ export async function recordBuild(build: FinishedBuild, signal: AbortSignal): Pr
     tools: indices((path) => !listed.has(path) && !isMakefile(path) && !isKconfig(path)),
     texts: indices((path) => texts.has(path)),
     defined: [...includes.defined].sort(),
-    objects: objects.map(({ path, needs }) => ({ path, needs: needs.map((need) => places.get(need)!) })),
+    objects: objects.map(({ path, needs }) => ({
+      path,
+      needs: needs.map((need) => places.get(need)!).sort((one, other) => one - other),
+    })),
     directories: [...reads.directories].sort(),
     includePlaces: [...new Set(files.flatMap((file) => file.includePlaces))].sort(),
     includeNames: [...includes.names].sort(),
@@ -65,24 +69,7 @@ export async function recordBuild(build: FinishedBuild, signal: AbortSignal): Pr
   };
 }
 
-async function readCommandFiles(
-  { tree, began }: FinishedBuild,
-  signal: AbortSignal,
-): Promise<{ files: CommandFile[]; compiled: number }> {
-  const args = ['.', '-path', './.git', '-prune', '-o', '-name', '.*.cmd', '-type', 'f', '-printf', '%P\\0'];
-  const found = await runText({ program: 'find', args, cwd: tree, signal });
-  const files: CommandFile[] = [];
-  let compiled = 0;
-  for (const path of found.split('\0').sort()) {
-    if (path === '') continue;
-    const file = parseCommandFile(path, await readFile(join(tree, path), 'utf8'));
-    files.push(file);
-    if (file.needs.length > 0 && (await stat(join(tree, path))).mtimeMs >= began) compiled++;
-  }
-  return { files, compiled };
-}
-
-/** The files of the commit among these and behind the generated ones of them, sorted. */
+/** The files of the commit among these and behind the generated ones of them. */
 function trackedBehind(
   needs: readonly string[],
   byTarget: ReadonlyMap<string, CommandFile>,
@@ -93,7 +80,7 @@ function trackedBehind(
     const made = tracked.has(path) ? undefined : byTarget.get(path);
     for (const behind of made ? [...made.words, ...made.needs] : []) seen.add(behind);
   }
-  return [...seen].filter((path) => tracked.has(path)).sort();
+  return [...seen].filter((path) => tracked.has(path));
 }
 
 /**
