@@ -7,6 +7,7 @@ import type { GetInfoResponse, SubmitRequest, SubmitResponse } from '@kbisect/sh
 import type { JobSpec, Suspect } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Git } from '@kbisect/shared/git';
 import { commitId } from '@kbisect/shared/ids';
+import { PRIORITIES, type PriorityWord } from '../src/scheduler/priority.js';
 import { withConnection, type Connection } from './connection.js';
 import { resolveFixups } from './build-options.js';
 import { endsOf, type EndOptions, type Ends } from './ends.js';
@@ -36,6 +37,7 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly backportTo?: readonly string[];
   /** Seen by the submitter and those who run the farm. */
   readonly private?: boolean;
+  readonly priority: PriorityWord;
   /** How many builds may be spent to find out which settings the culprit takes. */
   readonly minimiseConfig?: number;
   readonly detach?: boolean;
@@ -128,6 +130,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     submitter: undefined, // the coordinator knows
     backportTo: branchesOf(options, ends).map((name) => ({ name, commit: name })),
     minimiseConfig: minimisingOf(options),
+    priority: PRIORITIES[options.priority],
   };
   if (isRemote(options.repo)) {
     return {

@@ -26,6 +26,11 @@ describe('a wrong command line ends with status 2 and one line that says what to
     ['an argument is missing', () => ['watch'], /missing required argument 'id'/],
     ['an address without a port', () => ['jobs', '--coordinator', 'farm'], /must be host:port/],
     ['a label without a value', () => ['agent', '--label', 'fast'], /must be KEY=VALUE/],
+    [
+      'a priority of another name',
+      () => ['bisect', '--repo', repo, ...ends, ...run, '--priority', 'urgent'],
+      /Allowed choices are low, normal, high/,
+    ],
     ['no repository', () => ['bisect', ...ends, ...run], /'--repo <path\|url>' not specified/],
     ['no ends', () => ['bisect', '--repo', repo, ...run], /say where to look: --good REV/],
     ['one end', () => ['bisect', '--repo', repo, '--good', 'v1', ...run], /--good needs --bad REV/],

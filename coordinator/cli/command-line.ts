@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from './arguments.js';
 import type { CoordinatorOptions } from '../src/main.js';
+import { PRIORITIES } from '../src/scheduler/priority.js';
 import type { AgentCommand } from './agent.js';
 import type { BisectOptions } from './bisect.js';
 import type { ConfigCheckOptions } from './config-check.js';
@@ -191,6 +192,11 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     .option(
       '--no-certify',
       'name the culprit as the search finds it, without trying it again and reverting it',
+    )
+    .addOption(
+      new Option('--priority <priority>', 'what it counts among your jobs, each four times the one before')
+        .choices(Object.keys(PRIORITIES))
+        .default('normal'),
     )
     .option('--private', 'hide the job from all but you, operators and admins')
     .addOption(

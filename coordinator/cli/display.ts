@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import cliTruncate from 'cli-truncate';
 import { createLogUpdate } from 'log-update';
 import { paintFor, plain, type Paint } from './paint.js';
+import { printable } from './printable.js';
 import type { Progress } from './progress.js';
 import { view } from './view.js';
 import type { EventLine } from './event-line.js';
@@ -80,6 +81,7 @@ function widthOf(line: string): number {
 function plainDisplay(stream: NodeJS.WriteStream): Display {
   let left: number | undefined;
   let lost = false;
+  let waiting: string | undefined;
   return {
     paint: plain,
     line({ text }) {
@@ -90,6 +92,9 @@ function plainDisplay(stream: NodeJS.WriteStream): Display {
         lost = !lost;
         stream.write(lost ? `no connection, trying again: ${progress.lost ?? ''}\n` : 'connected again\n');
       }
+      if (progress.waiting !== undefined && progress.waiting !== waiting)
+        stream.write(`waits: ${printable(progress.waiting)}\n`);
+      ({ waiting } = progress);
       if (progress.left === undefined || progress.left === left) return;
       if (left !== undefined) stream.write(`${progress.left} of ${progress.total ?? 0} candidates left\n`);
       left = progress.left;

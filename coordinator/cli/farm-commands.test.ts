@@ -52,7 +52,9 @@ describe('a job that is left to the farm', () => {
     const id = await submit();
     expect(id).toMatch(/^[a-z0-9-]+$/);
     const { stdout } = await kbisect(['jobs'], env);
-    expect(stdout).toMatch(new RegExp(`^${id} +\\w+ +repo v1\\.\\.v20: test \\$\\(cat number\\) -lt 7`, 'm'));
+    expect(stdout).toMatch(
+      new RegExp(`^${id} +\\w+ +normal +repo v1\\.\\.v20: test \\$\\(cat number\\) -lt 7`, 'm'),
+    );
     const shown = await kbisect(['job', id], env);
     expect(shown.stdout).toContain(`bad: ${await commitOf(repo, 'v20')}`);
   });
@@ -67,6 +69,28 @@ describe('a job that is left to the farm', () => {
       ...['--config-fragment', join(folder.path, 'case/empty.config')],
     ];
     expect(await submit(files)).not.toBe(await submit(files));
+  });
+
+  it('is shown with its priority, and why it waits', async () => {
+    const id = await submit(['--run', 'true', '--priority', 'high']);
+    const why = "no agent takes tasks; start one with 'kbisect agent'";
+    const asked = { job: id, priority: 'high', waiting: why };
+    const json = async (command: string[]) =>
+      JSON.parse((await kbisect([...command, '--json'], env)).stdout) as unknown;
+    await expect.poll(() => json(['job', id]), { timeout: 60_000 }).toMatchObject(asked);
+    expect(await json(['jobs'])).toMatchObject({
+      jobs: expect.arrayContaining([expect.objectContaining(asked)]) as unknown[],
+    });
+    expect((await kbisect(['job', id], env)).stdout).toContain('\npriority: high\n');
+    const { stdout } = await kbisect(['jobs'], env);
+    expect(stdout).toContain(`19 candidates left; waits: ${why}\n`);
+    const watcher = new Running(['watch', id], env);
+    await watcher.shows(/^waits: no agent takes tasks/m);
+    await watcher.stop('SIGINT');
+    await kbisect(['cancel', id], env);
+    const over = await json(['job', id]);
+    expect(over).toMatchObject({ state: 'cancelled', priority: 'high' });
+    expect(over).not.toHaveProperty('waiting');
   });
 
   it('is joined by whoever asks the same while it runs, and by nobody when it is over', async () => {

@@ -39,6 +39,7 @@ const FIELDS = {
   'qemu-arg': { schema: words },
   network: { schema: flag },
   private: { schema: flag },
+  priority: { schema: word },
   config: { schema: word, path: true },
   'config-fragment': { schema: words, path: true },
   profile: { schema: words },
@@ -166,6 +167,9 @@ reproducer: reproducer.c
 
 # Stable branches that a fix is picked and tried on.
 # backport-to: [linux-6.1.y]
+
+# What the job counts among yours: low, normal or high.
+# priority: low
 
 # Which settings of the profiles and fragments the culprit takes: true, or the number of builds that it may cost.
 # minimise-config: true

@@ -44,6 +44,7 @@ export function resultText(job: Job): string {
     case JobState.JOB_STATE_SEARCHING:
     case JobState.JOB_STATE_CERTIFYING:
       lines.push(`${stateWord(job.state)}, ${count(job.candidatesLeft, 'candidate')} left`);
+      if (job.waiting !== undefined) lines.push(`waits: ${printable(job.waiting)}`);
       break;
   }
   lines.push(
@@ -77,7 +78,7 @@ export function resultInShort(job: Job): string {
     case JobState.JOB_STATE_PROVING:
     case JobState.JOB_STATE_SEARCHING:
     case JobState.JOB_STATE_CERTIFYING:
-      return `${count(job.candidatesLeft, 'candidate')} left`;
+      return `${count(job.candidatesLeft, 'candidate')} left${job.waiting === undefined ? '' : `; waits: ${printable(job.waiting)}`}`;
   }
 }
 

@@ -22,5 +22,6 @@ function jobText(found: Job): string {
   const { spec } = found;
   const terms = termsOf(spec?.mode ?? Mode.MODE_ANY);
   const ends = spec ? [`${terms.new}: ${spec.new}`, ...spec.olds.map((old) => `${terms.old}: ${old}`)] : [];
-  return [`job ${found.id}: ${printable(found.title)}`, ...ends, resultText(found), ''].join('\n');
+  const asked = `priority: ${jobResult(found).priority}`;
+  return [`job ${found.id}: ${printable(found.title)}`, ...ends, asked, resultText(found), ''].join('\n');
 }

@@ -5,6 +5,7 @@ import { jobResult } from '../src/report/job-json.js';
 import { printable } from './printable.js';
 import { table } from './table.js';
 import { stateWord } from '../src/scheduler/job-state.js';
+import { priorityWord } from '../src/scheduler/priority.js';
 
 /** Lists the farm's jobs. */
 export async function jobs(coordinator: string, options: { readonly json?: boolean }): Promise<void> {
@@ -17,6 +18,14 @@ export async function jobs(coordinator: string, options: { readonly json?: boole
   }
   if (all.length === 0) process.stderr.write("no jobs yet; start one with 'kbisect bisect'\n");
   process.stdout.write(
-    table(all.map((job) => [job.id, stateWord(job.state), printable(job.title), resultInShort(job)])),
+    table(
+      all.map((job) => [
+        job.id,
+        stateWord(job.state),
+        priorityWord(job.spec?.priority),
+        printable(job.title),
+        resultInShort(job),
+      ]),
+    ),
   );
 }

@@ -57,6 +57,8 @@ export interface Progress {
   readonly testSeconds: number | undefined;
   /** Why the coordinator cannot be heard just now. */
   readonly lost: string | undefined;
+  /** Why no agent can work for it. */
+  readonly waiting: string | undefined;
   /** The search has ended, and what it found is being checked. */
   readonly certifying: boolean;
   /** All checks so far. */
@@ -84,6 +86,7 @@ export function unknownProgress(job: string): Progress {
     cacheHits: 0,
     testSeconds: undefined,
     lost: undefined,
+    waiting: undefined,
     certifying: false,
     checks: [],
     config: undefined,
@@ -99,11 +102,11 @@ export function advance(before: Progress, message: WatchMessage): Progress {
     case 'event':
       return advanceBy(progress, message.value);
     case 'outlook': {
-      const { candidatesLeft, expectedRounds, expectedSeconds = 0 } = message.value;
+      const { candidatesLeft, expectedRounds, expectedSeconds = 0, waiting } = message.value;
       // Before the range is read there is nothing to look out for.
       return progress.total === undefined
-        ? progress
-        : { ...progress, left: candidatesLeft, expectedRounds, expectedSeconds };
+        ? { ...progress, waiting }
+        : { ...progress, left: candidatesLeft, expectedRounds, expectedSeconds, waiting };
     }
     case 'activity': {
       const { agent, commit, phase, fraction } = message.value;

@@ -76,6 +76,16 @@ describe('the live display', () => {
     expect(view(told([...messages, back]), canvas).join('\n')).not.toContain('no connection');
   });
 
+  it('says why no agent can work for it, until one can', () => {
+    const outlook = (waiting?: string): WatchMessage => ({
+      $case: 'outlook',
+      value: { candidatesLeft: 41, expectedRounds: 3, waiting },
+    });
+    const messages = [...recordedJob(Mode.MODE_FIX), outlook('no agent has\u001b it')];
+    expect(view(told(messages), canvas).at(-1)).toMatch(/^waits: no agent has.* it$/);
+    expect(view(told([...messages, outlook()]), canvas).join('\n')).not.toContain('waits');
+  });
+
   it('lets no control character from outside onto the terminal', () => {
     const text = view(told(recordedJob(Mode.MODE_FIX)), canvas).join('\n');
     for (const unwanted of ['\u001b', '\u0007', 'owned']) expect(text).not.toContain(unwanted);

@@ -27,6 +27,8 @@ export function view(progress: Progress, canvas: Canvas): string[] {
   ];
   if (progress.lost !== undefined) {
     lines.push(paint('yellow', `no connection, trying again: ${printable(progress.lost)}`));
+  } else if (progress.waiting !== undefined) {
+    lines.push(paint('yellow', `waits: ${printable(progress.waiting)}`));
   }
   return lines.map((line) => cliTruncate(line, columns));
 }

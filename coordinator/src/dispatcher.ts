@@ -19,6 +19,9 @@ const TICK_MS = 1000;
 /** Why a journal does not take events for a while. */
 const PASSING: ReadonlySet<ErrorCode> = new Set(['resource-exhausted', 'unavailable']);
 
+/** An agent came or went. */
+const MACHINES: ReadonlySet<Input['kind']> = new Set(['hello', 'gone', 'drain']);
+
 /** Sends to an agent that is connected now. */
 export interface AgentLine {
   send(message: NonNullable<CoordinatorMessage['kind']>): void;
@@ -124,6 +127,8 @@ export class Dispatcher {
     const output = this.farm.handle(input, this.surroundings.clock.now());
     if ('job' in input) this.activity.emit(input.job);
     else if (input.kind === 'progress' && input.progress.lease) this.#announce(input.progress.lease.lease);
+    // Which agents there are is why jobs wait.
+    else if (MACHINES.has(input.kind)) for (const job of this.activity.eventNames()) this.activity.emit(job);
     if (input.kind !== 'tick') this.changes.emit('change');
     this.#open ??= this.#begin();
     this.#open.outputs.push(output);

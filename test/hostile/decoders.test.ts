@@ -16,7 +16,7 @@ import { rangeOf } from '@kbisect/coordinator/http/range';
 import { parseReadResource, parseWriteResource } from '@kbisect/coordinator/rpc/cache/resource-name';
 import { checkJobSpec } from '@kbisect/coordinator/rpc/job-spec';
 import { reachableUrl } from '@kbisect/coordinator/rpc/reachable-url';
-import { JobSpec, Mode, Reproducer_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobSpec, Mode, Priority, Reproducer_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -61,6 +61,7 @@ const spec = JobSpec.fromPartial({
   title: 'a job',
   pathspecs: ['drivers/'],
   suspects: [{ path: 'a.c', weight: 10 }],
+  priority: Priority.PRIORITY_HIGH,
   test: {
     $case: 'boot',
     value: {

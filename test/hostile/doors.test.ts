@@ -165,6 +165,7 @@ describe('a job', () => {
     ['with a petabyte of memory', test({ memoryMib: 2 ** 30 })],
     ['with a thousand processors', test({ smp: 1000 })],
     ['with a million repeats', test({ repeat: 1_000_000 })],
+    ['with a priority that is none', { priority: 'PRIORITY_UNSPECIFIED' }],
     ['with a toolchain that is a command', test({ toolchain: 'gcc;id' })],
     ['with a fix-up that is an option', test({ fixups: [{ commit: '-n', after: '', until: '' }] })],
     [

@@ -1,6 +1,7 @@
 import type { Farm } from '../scheduler/farm.js';
 import type { Job } from '../scheduler/job.js';
 import type { Lease } from '../scheduler/leases.js';
+import { waitingFor } from '../scheduler/needs.js';
 
 /** What agents do for a job now, and what is to come. */
 export interface Activity {
@@ -10,16 +11,19 @@ export interface Activity {
   /** Rounds and seconds that the search is expected to take with the agents that there are; 0 when not known. */
   readonly rounds: number;
   readonly seconds: number;
+  /** Why no agent can work for it. */
+  readonly waiting: string | undefined;
 }
 
 export function activityOf(job: Job, { agents, leases }: Farm): Activity {
-  const connected = [...agents.values()].filter((agent) => agent.connected);
-  const slots = connected.reduce((sum, agent) => sum + agent.slots, 0);
-  const trees = job.prediction === undefined ? [] : connected.flatMap((agent) => agent.treesFor(job));
+  const able = [...agents.values()].filter((agent) => agent.connected && agent.canDo(job));
+  const slots = able.reduce((sum, agent) => sum + agent.slots, 0);
+  const trees = job.prediction === undefined ? [] : able.flatMap((agent) => agent.treesFor(job));
   return {
     work: job.leases.live.flatMap(({ id }) => leases.live.get(id) ?? []),
     left: job.remaining,
     rounds: job.expectedRounds(slots),
     seconds: job.expectedSeconds(slots, trees),
+    waiting: waitingFor(job, agents.values()),
   };
 }

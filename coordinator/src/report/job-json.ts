@@ -1,12 +1,16 @@
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { JobState } from '@kbisect/shared/gen/kbisect/v1/job';
 import { isOver, stateWord } from '../scheduler/job-state.js';
+import { priorityWord, type PriorityWord } from '../scheduler/priority.js';
 
 /** A job as scripts read it (`--json`) and the dashboard. */
 export interface JobResult {
   readonly job: string;
   readonly title: string;
   readonly state: string;
+  /** Why nothing is done for it; absent when it does not wait. */
+  readonly waiting?: string;
+  readonly priority: PriorityWord;
   readonly culprit: { readonly commit: string; readonly subject: string } | null;
   /** What the culprit could be; only when the job ended ambiguous. */
   readonly candidates?: readonly string[];
@@ -31,6 +35,8 @@ export function jobResult(job: Job): JobResult {
     job: job.id,
     title: job.title,
     state: stateWord(job.state),
+    ...(job.waiting !== undefined && { waiting: job.waiting }),
+    priority: priorityWord(job.spec?.priority),
     culprit: job.culprit === '' ? null : { commit: job.culprit, subject: job.culpritSubject },
     ...(job.state === JobState.JOB_STATE_AMBIGUOUS && { candidates: job.candidates }),
     ...(!isOver(job.state) && { candidatesLeft: job.candidatesLeft }),

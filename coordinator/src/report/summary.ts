@@ -1,9 +1,15 @@
 import type { Job as ProtoJob } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { CommitId } from '@kbisect/shared/ids';
+import type { Farm } from '../scheduler/farm.js';
 import type { Job } from '../scheduler/job.js';
+import { waitingFor } from '../scheduler/needs.js';
 
 /** A job in short, as lists and `--json` show it. */
-export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise<string>): Promise<ProtoJob> {
+export async function summaryOf(
+  job: Job,
+  { agents }: Pick<Farm, 'agents'>,
+  subject: (commit: CommitId) => Promise<string>,
+): Promise<ProtoJob> {
   const { id, spec, state, culprit, candidates, reason, confidence, minimalConfig } = job;
   const { builds, trials, cacheHits } = job.evidence;
   return {
@@ -25,5 +31,6 @@ export async function summaryOf(job: Job, subject: (commit: CommitId) => Promise
     refuted: job.audited?.refuted,
     confidence,
     minimalConfig,
+    waiting: waitingFor(job, agents.values()),
   };
 }

@@ -137,16 +137,16 @@ export function farmService(parts: FarmParts): FarmServer {
 
     listJobs: unary(log, async (_request, call) => ({
       jobs: await Promise.all(
-        [...farm.jobs.values()].filter((job) => sees(call, job)).map((job) => summaryOf(job, subject)),
+        [...farm.jobs.values()].filter((job) => sees(call, job)).map((job) => summaryOf(job, farm, subject)),
       ),
     })),
 
-    getJob: unary(log, async (request, call) => summaryOf(find(call, request.job), subject)),
+    getJob: unary(log, async (request, call) => summaryOf(find(call, request.job), farm, subject)),
 
     cancel: unary(log, async (request, call) => {
       const job = change(call, request.job);
       await dispatcher.post({ kind: 'cancel', job: job.id });
-      return summaryOf(job, subject);
+      return summaryOf(job, farm, subject);
     }),
 
     mark: unary(log, async (request, call) => ({
@@ -221,7 +221,7 @@ async function watch(
 }
 
 function workOf(job: Job, farm: Dispatcher['farm']): WatchResponse_Work {
-  const { work, left, rounds, seconds } = activityOf(job, farm);
+  const { work, left, rounds, seconds, waiting } = activityOf(job, farm);
   const activities = work.map(({ agent, commit, phase, fraction, expectedSeconds }) => ({
     agent,
     commit,
@@ -229,5 +229,6 @@ function workOf(job: Job, farm: Dispatcher['farm']): WatchResponse_Work {
     fraction,
     expectedSeconds,
   }));
-  return { activities, outlook: { candidatesLeft: left, expectedRounds: rounds, expectedSeconds: seconds } };
+  const outlook = { candidatesLeft: left, expectedRounds: rounds, expectedSeconds: seconds, waiting };
+  return { activities, outlook };
 }

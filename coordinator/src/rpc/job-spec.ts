@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { KbisectError } from '@kbisect/shared/errors';
-import { JobSpec, Mode, NewWhen_Kind, Reproducer_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobSpec, Mode, NewWhen_Kind, Priority, Reproducer_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
 import { isToolchainRule } from '@kbisect/shared/toolchain-rule';
 import { Pattern } from '@kbisect/shared/pattern';
 
@@ -136,6 +136,7 @@ const jobSpec = z.object({
   private: z.boolean().optional(),
   backportTo: z.array(z.object({ name: z.string().min(1).max(512), commit: revision })).max(100),
   minimiseConfig: z.number().int().min(1).max(100_000).optional(),
+  priority: z.enum([Priority.PRIORITY_LOW, Priority.PRIORITY_NORMAL, Priority.PRIORITY_HIGH]).optional(),
 });
 
 /** Settings are only minimised of what builds kernels, asks for settings, and is certified. */

@@ -1,7 +1,6 @@
-import { Capabilities, type Hello, type Task, type WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
+import { Capabilities, type Hello, type WarmTree } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Job } from './job.js';
-import { chooseToolchain, parseToolchainRule } from '@kbisect/shared/toolchain-rule';
 import type { Timing } from './timing.js';
 
 /** An agent that failed so many tasks in a row is taken to be what is wrong. */
@@ -34,13 +33,9 @@ export class Agent {
     this.capabilities = hello.capabilities ?? Capabilities.create();
   }
 
-  /** Whether it has what the task needs. */
-  canDo(test: Task['test']): boolean {
-    if (test?.$case !== 'boot') return true;
-    const { arch, toolchain = '' } = test.value;
-    const { arches, toolchains } = this.capabilities;
-    const has = toolchain === '' || chooseToolchain(parseToolchainRule(toolchain), arch, toolchains);
-    return arches.includes(arch) && Boolean(has);
+  /** Whether it has what the job's tests need. */
+  canDo({ needs }: Job): boolean {
+    return needs.every((need) => need.isMetBy(this));
   }
 
   /** It has said which trees it has now. */

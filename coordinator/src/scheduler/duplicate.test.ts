@@ -1,4 +1,4 @@
-import { Verdict, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { Priority, Verdict, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId } from '@kbisect/shared/ids';
 import { describe, expect, it } from 'vitest';
 import { duplicateOf } from './duplicate.js';
@@ -25,6 +25,14 @@ describe('a submission', () => {
     ['privacy', { private: true }],
   ])('of another %s is none', (_what, more) => {
     expect(found(running(), straightSpec(9, more))).toBeUndefined();
+  });
+
+  it('joins a job of the same or a higher priority, and none that is served less', () => {
+    const rig = running();
+    const [low, normal, high] = [Priority.PRIORITY_LOW, Priority.PRIORITY_NORMAL, Priority.PRIORITY_HIGH].map(
+      (priority) => found(rig, straightSpec(9, { priority })),
+    );
+    expect([low, normal, high]).toEqual(['job', 'job', undefined]);
   });
 
   it('is none of a job that is over', () => {

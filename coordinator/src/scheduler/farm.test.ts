@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BootTest, JobState, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import { BootTest, JobState, Mode, Priority, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName, commitId, type CommitId } from '@kbisect/shared/ids';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec, type Answer } from './rig.js';
@@ -358,6 +358,48 @@ describe('jobs', () => {
     rig.run(brokenFrom(321));
     expect(rig.job('one').culprit).toBe(commit(321));
     expect(rig.job('two').culprit).toBe(commit(321));
+  });
+
+  it('of one submitter share the agents by their priorities, and submitters share them evenly all the same', () => {
+    const rig = new Rig();
+    const submit = (name: string, submitter: string, priority: Priority) =>
+      rig.submit(name, straightSpec(1000, { submitter, priority }), straightRange(1000));
+    submit('normal', 'ann', Priority.PRIORITY_NORMAL);
+    submit('high', 'ann', Priority.PRIORITY_HIGH);
+    submit('low', 'bob', Priority.PRIORITY_LOW);
+    // Before the ends are proved nothing else is tested.
+    rig.hello('first', { slots: 6 });
+    rig.send({ kind: 'drain', agent: agentName('first') });
+    rig.run(brokenFrom(321));
+    for (let n = 0; n < 10; n++) rig.hello(`agent${n}`, { slots: 2 });
+    const held = (name: string) => rig.job(name).leases.liveCount;
+    expect(['low', 'normal', 'high'].map(held)).toEqual([10, 2, 8]);
+  });
+
+  it('go before one of lower priority, until that one has had nothing for half an hour', () => {
+    const rig = new Rig();
+    const submit = (name: string, priority: Priority) =>
+      rig.submit(name, straightSpec(1000, { priority }), straightRange(1000));
+    submit('low', Priority.PRIORITY_LOW);
+    submit('high', Priority.PRIORITY_HIGH);
+    submit('another', Priority.PRIORITY_HIGH); // there is always one that would go first
+    rig.hello('agent');
+    const answer = () => rig.answer(0, brokenFrom(321)(commitId(rig.held[0]!.task.commit)));
+    const begun = rig.now;
+    const turns: string[] = [];
+    while (rig.now < begun + 70 * 60_000) {
+      turns.push(...rig.held.map(({ task }) => task.job));
+      // A test takes five minutes, in which the agent lives.
+      for (let n = 0; n < 60; n++) {
+        const { agent, lease } = rig.held[0]!;
+        rig.send({ kind: 'heartbeat', agent, leases: [lease], trees: [] });
+        rig.wait(5);
+      }
+      answer();
+    }
+    expect(turns.map((job) => job === 'low')).toEqual(
+      Array.from({ length: 14 }, (_, turn) => turn === 6 || turn === 13),
+    );
   });
 
   it('that are refused by an agent end with its words', () => {

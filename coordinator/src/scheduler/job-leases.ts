@@ -38,6 +38,8 @@ export class JobLeases {
   lastEpoch = 0;
   /** Milliseconds that the longest task took which was done; 0 before the first. */
   longestMs = 0;
+  /** When the last of them ended that has. */
+  lastEndedAt: Date | undefined;
 
   get live(): JobLease[] {
     return [...this.#live];
@@ -112,6 +114,7 @@ export class JobLeases {
     const lease = this.#leases.get(id);
     if (lease === undefined) return undefined;
     this.#live.delete(lease);
+    this.lastEndedAt = at;
     if (value.reason === LeaseEnd.LEASE_END_WITHDRAWN) lease.state = 'withdrawn';
     else this.#leases.delete(id);
     switch (value.reason) {

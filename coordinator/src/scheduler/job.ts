@@ -24,6 +24,7 @@ import { JobLeases, type JobLease } from './job-leases.js';
 import { isOver } from './job-state.js';
 import { JobSearch, type Standing } from './job-search.js';
 import { Marks, type Mark } from './marks.js';
+import { needsOf, type Need } from './needs.js';
 import type { Question } from './output.js';
 import type { Proof } from './oracle.js';
 import { readingOf } from './noise.js';
@@ -41,6 +42,8 @@ export class Job {
   readonly verdicts = new Map<CommitId, Verdict>();
   readonly leases = new JobLeases();
   readonly certificate: Certificate;
+  /** What its tests take of an agent. */
+  readonly needs: readonly Need[];
   culprit: CommitId | undefined;
   candidates: CommitId[] = [];
   /** Of a culprit that is a merge: the first commits of its sides whose merge is new. */
@@ -80,6 +83,7 @@ export class Job {
   ) {
     this.spec = spec;
     this.submittedAt = this.lastAt = at;
+    this.needs = needsOf(spec);
     const hasModules = spec.test?.$case === 'boot' && spec.test.value.modules.length > 0;
     this.evidence = new Evidence(Math.max(1, spec.runs), !hasModules);
     this.#ends = new Ends(spec, this.evidence, this.verdicts);
@@ -108,6 +112,11 @@ export class Job {
 
   get over(): boolean {
     return isOver(this.state);
+  }
+
+  /** Since when no agent has done anything for it; undefined while one does. */
+  get idleSince(): Date | undefined {
+    return this.leases.liveCount > 0 ? undefined : (this.leases.lastEndedAt ?? this.submittedAt);
   }
 
   /** Candidates that are left, once the range is read. */

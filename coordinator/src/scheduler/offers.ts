@@ -6,7 +6,8 @@ import type { Agent } from './agents.js';
 import type { Job, Wanted } from './job.js';
 import type { Leases } from './leases.js';
 import type { Recorder } from './output.js';
-import { fairShares } from './shares.js';
+import { weightOf } from './priority.js';
+import { fairShares, type Claim } from './shares.js';
 import { stragglers } from './stragglers.js';
 import type { Timing } from './timing.js';
 
@@ -52,26 +53,42 @@ export class Offers {
     let hungry = running.filter((job) => !this.#sated.has(job));
     while (hungry.length > 0) {
       const free = this.#freeSlots(now);
-      const slots = [...free.values()].reduce((sum, n) => sum + n, 0);
+      const slots = sum([...free.values()]);
       if (slots === 0) return;
-      const claims = hungry.map((job) => ({
-        job,
-        submitter: submitterOf(job),
-        held: job.leases.liveCount,
-      }));
-      const shares = fairShares(claims, slots, heldBeside(running, new Set(hungry)));
-      hungry = hungry.filter((job) => {
+      const claims = hungry.map((job) => this.#claim(job, free, now)).filter(({ usable }) => usable > 0);
+      const claimants = new Set(claims.map(({ job }) => job));
+      const shares = fairShares(claims, slots, heldBeside(running, claimants));
+      const served = new Set<Job>();
+      // Who can use few of the slots chooses before who can use them all.
+      for (const { job } of claims.toSorted((one, other) => one.usable - other.usable)) {
         const share = shares.get(job) ?? 0;
-        if (share === 0) return true;
-        const trees = job.prediction ? [...free.keys()].flatMap((agent) => agent.treesFor(job)) : [];
-        const wanted = job.wanted(share, trees);
-        const given = wanted.filter((one) => this.#offer(job, one, free, now)).length;
-        if (wanted.length < share && given === wanted.length) this.#sated.add(job);
-        return given > 0 && given === share;
-      });
+        if (share === 0 || this.#serve(job, share, free, now)) served.add(job);
+      }
+      hungry = hungry.filter((job) => served.has(job));
     }
     if (this.#timePassed) this.#double(running, now);
     this.#timePassed = false;
+  }
+
+  #claim(job: Job, free: ReadonlyMap<Agent, number>, now: number): Claim<Job> {
+    const { idleSince } = job;
+    return {
+      job,
+      submitter: submitterOf(job),
+      held: job.leases.liveCount,
+      weight: weightOf(job.spec.priority),
+      overdue: idleSince !== undefined && now - idleSince.getTime() >= this.timing.overdueMs,
+      usable: sum([...free].map(([agent, slots]) => (agent.canDo(job) ? slots : 0))),
+    };
+  }
+
+  /** Gives a job its share of the free slots; false when it takes no more. */
+  #serve(job: Job, share: number, free: Map<Agent, number>, now: number): boolean {
+    const trees = job.prediction ? [...free.keys()].flatMap((agent) => agent.treesFor(job)) : [];
+    const wanted = job.wanted(share, trees);
+    const given = wanted.filter((one) => this.#offer(job, one, free, now)).length;
+    if (wanted.length < share && given === wanted.length) this.#sated.add(job);
+    return given > 0 && given === share;
   }
 
   /** What is still free when nobody wants it is tried on tasks that take too long. */
@@ -96,7 +113,7 @@ export class Offers {
     const others = [...this.agents.values()].filter(
       (agent) => agent.name !== triedOn && agent.isPresent && !failedOn.includes(agent.name),
     );
-    const able = others.filter((agent) => agent.canDo(job.spec.test));
+    const able = others.filter((agent) => agent.canDo(job));
     return able.length === 0 ? undefined : new Set(able);
   }
 
@@ -124,7 +141,7 @@ export class Offers {
         : undefined;
     let best: Candidate | undefined;
     for (const agent of free.keys()) {
-      if (!agent.canDo(spec.test) || others?.has(agent) === false) continue;
+      if (!agent.canDo(job) || others?.has(agent) === false) continue;
       const candidate = {
         agent,
         failed: failedOn.includes(agent.name) ? 1 : 0,
@@ -193,6 +210,10 @@ function heldBeside(running: readonly Job[], these: ReadonlySet<Job>): Map<strin
     held.set(submitterOf(job), (held.get(submitterOf(job)) ?? 0) + job.leases.liveCount);
   }
   return held;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
 }
 
 function submitterOf({ spec }: Job): string {

@@ -5,11 +5,24 @@ export interface Claim<T> {
   readonly submitter: string;
   /** Slots that it has already. */
   readonly held: number;
+  /** What it counts among the jobs of its submitter. */
+  readonly weight: number;
+  /** It has had no slot for long: its first one is given as if it counted as much as any job of its submitter. */
+  readonly overdue: boolean;
+  /** So many of the free slots are of use to it. */
+  readonly usable: number;
+}
+
+/** A claim that is not met yet. */
+interface Seeker<T> {
+  readonly claim: Claim<T>;
+  given: number;
 }
 
 /**
  * Shares out free slots one by one, each to the submitter who would hold the fewest and, of their jobs, to the one that would
- * hold the fewest; the first of equals is served first. Gives how many each job gets.
+ * hold the fewest for its weight; the first of equals is served first. No job gets more than are of use to it. Gives how many
+ * each job gets.
  * @param others slots that submitters have for jobs that claim nothing
  */
 export function fairShares<T>(
@@ -18,29 +31,40 @@ export function fairShares<T>(
   others: ReadonlyMap<string, number> = new Map(),
 ): Map<T, number> {
   const granted = new Map<T, number>();
-  const holds = new Map(claims.map((claim) => [claim, claim.held]));
-  const bySubmitter = new Map<string, Claim<T>[]>();
+  const bySubmitter = new Map<string, Seeker<T>[]>();
   const theirs = new Map<string, number>();
   for (const claim of claims) {
-    const { submitter, held } = claim;
-    bySubmitter.set(submitter, [...(bySubmitter.get(submitter) ?? []), claim]);
+    const { submitter, held, usable } = claim;
     theirs.set(submitter, (theirs.get(submitter) ?? others.get(submitter) ?? 0) + held);
+    if (usable > 0) bySubmitter.set(submitter, [...(bySubmitter.get(submitter) ?? []), { claim, given: 0 }]);
   }
-  for (let n = 0; n < slots && claims.length > 0; n++) {
-    const submitter = poorest([...theirs.keys()], (one) => theirs.get(one)!);
-    const claim = poorest(bySubmitter.get(submitter)!, (one) => holds.get(one)!);
+  for (let n = 0; n < slots && bySubmitter.size > 0; n++) {
+    const submitter = least([...bySubmitter.keys()], (one) => theirs.get(one)!);
+    const seekers = bySubmitter.get(submitter)!;
+    const most = Math.max(...seekers.map(({ claim }) => claim.weight));
+    const seeker = least(seekers, (one) => burden(one, most));
+    const { job, usable } = seeker.claim;
+    seeker.given += 1;
     theirs.set(submitter, theirs.get(submitter)! + 1);
-    holds.set(claim, holds.get(claim)! + 1);
-    granted.set(claim.job, (granted.get(claim.job) ?? 0) + 1);
+    granted.set(job, seeker.given);
+    if (seeker.given < usable) continue;
+    if (seekers.length === 1) bySubmitter.delete(submitter);
+    else seekers.splice(seekers.indexOf(seeker), 1);
   }
   return granted;
 }
 
-/** The first of those who hold the least. */
-function poorest<T extends string | object>(some: readonly T[], holds: (one: T) => number): T {
+/** What a job would hold with one slot more, for its weight. */
+function burden<T>({ claim: { held, weight, overdue }, given }: Seeker<T>, most: number): number {
+  const holds = held + given;
+  return (holds + 1) / (overdue && holds === 0 ? most : weight);
+}
+
+/** The first of those of which a measure is the least. */
+function least<T extends string | object>(some: readonly T[], measure: (one: T) => number): T {
   let found = some[0]!;
   for (const one of some) {
-    if (holds(one) < holds(found)) found = one;
+    if (measure(one) < measure(found)) found = one;
   }
   return found;
 }

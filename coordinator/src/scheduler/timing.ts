@@ -12,6 +12,8 @@ export interface Timing {
   readonly stallMs: number;
   /** A task that takes twice as long as it should, and at least this, may be doubled. */
   readonly stragglerMs: number;
+  /** A job that has had no slot for so long is overdue: those of higher priority no longer go before it. */
+  readonly overdueMs: number;
 }
 
 export const DEFAULT_TIMING: Timing = {
@@ -21,4 +23,5 @@ export const DEFAULT_TIMING: Timing = {
   maxRestMs: 60_000,
   stallMs: 3_600_000,
   stragglerMs: 120_000,
+  overdueMs: 1_800_000,
 };

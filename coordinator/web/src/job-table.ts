@@ -17,8 +17,9 @@ export function jobTable(jobs: readonly JobResult[], label: string): HTMLElement
 }
 
 /** What became of a job, in short. */
-export function became({ culprit, candidates, candidatesLeft, reason }: JobResult): string {
+export function became({ culprit, candidates, candidatesLeft, waiting, reason }: JobResult): string {
   if (culprit) return `${short(culprit.commit)} ${culprit.subject}`;
   if (candidates) return `one of ${count(candidates.length, 'commit')}`;
-  return candidatesLeft === undefined ? reason : `${count(candidatesLeft, 'candidate')} left`;
+  if (candidatesLeft === undefined) return reason;
+  return `${count(candidatesLeft, 'candidate')} left${waiting === undefined ? '' : `; waits: ${waiting}`}`;
 }

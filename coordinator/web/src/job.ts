@@ -42,7 +42,8 @@ function showJob(): void {
     ? `; ${job.terms.old} shows ${job.shows.old}, ${job.terms.new} shows ${job.shows.new}`
     : '';
   const work = `${count(job.builds, 'build')}, ${count(job.trials, 'trial')}, ${job.cacheHits} cached, ${duration(job.seconds)}`;
-  byId('summary').textContent = `${job.mode}, job ${job.job}: ${ends}${shows}. ${work}.`;
+  byId('summary').textContent =
+    `${job.mode}, job ${job.job}, ${job.priority} priority: ${ends}${shows}. ${work}.`;
   fill(byId('result'), ...resultOf());
   byId('actions').hidden = job.over;
 }
@@ -123,7 +124,7 @@ let activity: ActivityView | undefined;
 
 function showWork(): void {
   if (activity === undefined) return;
-  const { left, rounds, seconds } = activity;
+  const { left, rounds, seconds, waiting } = activity;
   const work = job.over ? [] : activity.work;
   const rows = work.map(({ agent, commit, phase, fraction }) => [
     agent,
@@ -139,6 +140,7 @@ function showWork(): void {
   fill(
     byId('work'),
     el('p', {}, job.over ? 'The job is over.' : `${count(left, 'candidate')} left${outlook}${time}.`),
+    ...(waiting === undefined || job.over ? [] : [el('p', {}, `It waits: ${waiting}.`)]),
     ...(rows.length === 0 ? [] : [table(['Agent', 'Commit', 'Phase', 'How far', ''], rows, 'What runs')]),
   );
 }

@@ -80,7 +80,7 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
   /** The range of a job that was over when the coordinator started is read again. */
   const graphOf = async (job: Job, { signal }: Call): Promise<CommitGraph> =>
     job.standing?.graph ?? (await repository.readRange(job.spec, signal)).graph;
-  const summary = async (job: Job) => jobResult(await summaryOf(job, subject));
+  const summary = async (job: Job) => jobResult(await summaryOf(job, farm, subject));
 
   const get = (path: string, serve: Route['serve']): Route => ({ method: 'GET', path, serve });
   const json = (path: string, answer: (call: Call) => unknown): Route =>
@@ -110,7 +110,7 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
     json('/api/history', (call) => ({ spans: shownSpans(farm, history.since(0), sees(call)) })),
     get('/api/farm/events', (call) => streamFarm(dispatcher, history, { subject, shown: sees(call) }, call)),
 
-    json('/api/jobs/:job', (call) => jobView(jobOf(call), subject)),
+    json('/api/jobs/:job', (call) => jobView(jobOf(call), farm, subject)),
     get('/api/jobs/:job/events', (call) => streamJob(jobOf(call), dispatcher, journal, call)),
     json('/api/jobs/:job/range', async (call) => rangeView(await graphOf(jobOf(call), call))),
     json('/api/jobs/:job/belief', async (call) => {

@@ -50,7 +50,7 @@ export async function streamFarm(
     for (const job of [...farm.jobs.values()].filter(shown)) {
       // One that is over changes no more.
       if (!job.over || !told.has(`over ${job.id}`)) {
-        await tell('job', job.id, jobResult(await summaryOf(job, subject)));
+        await tell('job', job.id, jobResult(await summaryOf(job, farm, subject)));
         if (job.over) told.set(`over ${job.id}`, '');
       }
     }

@@ -75,6 +75,8 @@ export interface ActivityView {
   readonly left: number;
   readonly rounds: number;
   readonly seconds: number;
+  /** Why no agent can work for it. */
+  readonly waiting?: string | undefined;
 }
 
 /** An event of the journal, as JSON has it: what has its default is absent. */
