@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { parseBytes } from '@kbisect/shared/cache/bounds';
 import type { Suspect } from '@kbisect/shared/gen/kbisect/v1/job';
+import { LABEL_KEY, LABEL_VALUE } from '@kbisect/shared/label';
 
 /** A parser for a whole number between two bounds, both included. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -72,10 +73,11 @@ export function cacheAddress(text: string): ReapiAddress {
   return { address: address(place), instance };
 }
 
-/** Collects `--label KEY=VALUE` options. */
-export function label(text: string, before: Record<string, string>): Record<string, string> {
-  const [, key, value] = /^([A-Za-z0-9._-]{1,64})=(.{0,256})$/.exec(text) ?? [];
-  if (key === undefined || value === undefined) {
+/** Collects `KEY=VALUE` options; of one key the last counts. */
+export function label(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  const [key, value] = [text.slice(0, Math.max(0, at)), text.slice(at + 1)];
+  if (!LABEL_KEY.test(key) || !LABEL_VALUE.test(value)) {
     throw new InvalidArgumentError('It must be KEY=VALUE, like site=basement.');
   }
   return { ...before, [key]: value };

@@ -37,6 +37,8 @@ export interface BisectOptions extends EndOptions, TestOptions {
   readonly backportTo?: readonly string[];
   /** Seen by the submitter and those who run the farm. */
   readonly private?: boolean;
+  /** Labels of the agents that its tests are for. */
+  readonly require?: Readonly<Record<string, string>>;
   readonly priority: PriorityWord;
   /** How many builds may be spent to find out which settings the culprit takes. */
   readonly minimiseConfig?: number;
@@ -97,7 +99,13 @@ export async function bisect(
   });
 }
 
-function checkFarmOptions({ local, detach, state }: BisectOptions, agentsGiven: boolean): void {
+function checkFarmOptions({ local, detach, state, require }: BisectOptions, agentsGiven: boolean): void {
+  if (local && require !== undefined) {
+    throw new KbisectError(
+      'invalid-argument',
+      "--require and --local do not go together: agents of the job's own farm have no labels",
+    );
+  }
   if (local && detach) {
     throw new KbisectError(
       'invalid-argument',
@@ -130,6 +138,7 @@ async function orderOf(options: BisectOptions, archGiven: boolean): Promise<Orde
     submitter: undefined, // the coordinator knows
     backportTo: branchesOf(options, ends).map((name) => ({ name, commit: name })),
     minimiseConfig: minimisingOf(options),
+    requiredLabels: Object.entries(options.require ?? {}).map(([key, value]) => ({ key, value })),
     priority: PRIORITIES[options.priority],
   };
   if (isRemote(options.repo)) {

@@ -27,6 +27,16 @@ describe('a wrong command line ends with status 2 and one line that says what to
     ['an address without a port', () => ['jobs', '--coordinator', 'farm'], /must be host:port/],
     ['a label without a value', () => ['agent', '--label', 'fast'], /must be KEY=VALUE/],
     [
+      'a required label without a value',
+      () => ['bisect', '--repo', repo, ...ends, ...run, '--require', 'fast'],
+      /must be KEY=VALUE/,
+    ],
+    [
+      'labels of agents that have none',
+      () => ['bisect', '--repo', repo, ...ends, ...run, '--local', '--require', 'site=basement'],
+      /--require and --local do not go together/,
+    ],
+    [
       'a priority of another name',
       () => ['bisect', '--repo', repo, ...ends, ...run, '--priority', 'urgent'],
       /Allowed choices are low, normal, high/,

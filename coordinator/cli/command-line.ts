@@ -194,6 +194,12 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
       'name the culprit as the search finds it, without trying it again and reverting it',
     )
     .addOption(
+      new Option(
+        '--require <key=value...>',
+        'labels of the agents that may do its tests; all of them',
+      ).argParser(label),
+    )
+    .addOption(
       new Option('--priority <priority>', 'what it counts among your jobs, each four times the one before')
         .choices(Object.keys(PRIORITIES))
         .default('normal'),

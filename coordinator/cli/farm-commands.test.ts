@@ -71,17 +71,19 @@ describe('a job that is left to the farm', () => {
     expect(await submit(files)).not.toBe(await submit(files));
   });
 
-  it('is shown with its priority, and why it waits', async () => {
-    const id = await submit(['--run', 'true', '--priority', 'high']);
+  it('is shown with its priority, the labels that it requires, and why it waits', async () => {
+    const id = await submit(['--run', 'true', '--priority', 'high', '--require', 'site=basement', 'gpu=yes']);
     const why = "no agent takes tasks; start one with 'kbisect agent'";
-    const asked = { job: id, priority: 'high', waiting: why };
+    const asked = { job: id, priority: 'high', requires: ['gpu=yes', 'site=basement'], waiting: why };
     const json = async (command: string[]) =>
       JSON.parse((await kbisect([...command, '--json'], env)).stdout) as unknown;
     await expect.poll(() => json(['job', id]), { timeout: 60_000 }).toMatchObject(asked);
     expect(await json(['jobs'])).toMatchObject({
       jobs: expect.arrayContaining([expect.objectContaining(asked)]) as unknown[],
     });
-    expect((await kbisect(['job', id], env)).stdout).toContain('\npriority: high\n');
+    expect((await kbisect(['job', id], env)).stdout).toContain(
+      '\npriority: high\nrequires: gpu=yes\nrequires: site=basement\n',
+    );
     const { stdout } = await kbisect(['jobs'], env);
     expect(stdout).toContain(`19 candidates left; waits: ${why}\n`);
     const watcher = new Running(['watch', id], env);

@@ -25,7 +25,7 @@ describe('a job file', () => {
     const text =
       'repo: https://git.example.org/linux\ngood: [v6.6, v6.5]\nbad: v6.7\nreproducer: [a.c, /etc/b]\nmemory: 512M\n' +
       'runs: 3\nfirst-parent: true\nnetwork: false\ncertify: false\nqemu-arg: [-s, -S]\n' +
-      'minimise-config: true\npriority: low\n';
+      'minimise-config: true\nrequire: [site=basement, gpu=]\npriority: low\n';
     expect(await read(text)).toEqual([
       ...['--repo=https://git.example.org/linux', '--good', 'v6.6', 'v6.5', '--bad=v6.7', '--first-parent'],
       ...[
@@ -36,7 +36,7 @@ describe('a job file', () => {
         '--qemu-arg=-s',
         '--qemu-arg=-S',
       ],
-      ...['--priority=low'],
+      ...['--require', 'site=basement', 'gpu=', '--priority=low'],
       ...['--runs=3', '--minimise-config', '--no-certify'],
     ]);
     expect(await read('minimise-config: 30\n')).toEqual(['--minimise-config=30']);

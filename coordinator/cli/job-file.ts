@@ -39,6 +39,7 @@ const FIELDS = {
   'qemu-arg': { schema: words },
   network: { schema: flag },
   private: { schema: flag },
+  require: { schema: words },
   priority: { schema: word },
   config: { schema: word, path: true },
   'config-fragment': { schema: words, path: true },
@@ -168,7 +169,8 @@ reproducer: reproducer.c
 # Stable branches that a fix is picked and tried on.
 # backport-to: [linux-6.1.y]
 
-# What the job counts among yours: low, normal or high.
+# Labels of the agents that may do the tests ('kbisect agents' shows them), and what the job counts among yours.
+# require: [site=basement]
 # priority: low
 
 # Which settings of the profiles and fragments the culprit takes: true, or the number of builds that it may cost.

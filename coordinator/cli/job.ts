@@ -22,6 +22,7 @@ function jobText(found: Job): string {
   const { spec } = found;
   const terms = termsOf(spec?.mode ?? Mode.MODE_ANY);
   const ends = spec ? [`${terms.new}: ${spec.new}`, ...spec.olds.map((old) => `${terms.old}: ${old}`)] : [];
-  const asked = `priority: ${jobResult(found).priority}`;
-  return [`job ${found.id}: ${printable(found.title)}`, ...ends, asked, resultText(found), ''].join('\n');
+  const { priority, requires } = jobResult(found);
+  const asked = [`priority: ${priority}`, ...requires.map((label) => `requires: ${printable(label)}`)];
+  return [`job ${found.id}: ${printable(found.title)}`, ...ends, ...asked, resultText(found), ''].join('\n');
 }

@@ -43,6 +43,7 @@ const spec = (mode: Mode): JobSpec => ({
   title: 'linux v6.1..v6.2: crash.c \u001b]0;owned\u0007',
   newWhen: undefined,
   backportTo: [],
+  requiredLabels: [],
 });
 
 const blob = { digest: '5'.repeat(64), size: 7 };

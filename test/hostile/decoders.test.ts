@@ -61,6 +61,7 @@ const spec = JobSpec.fromPartial({
   title: 'a job',
   pathspecs: ['drivers/'],
   suspects: [{ path: 'a.c', weight: 10 }],
+  requiredLabels: [{ key: 'site', value: 'lab' }],
   priority: Priority.PRIORITY_HIGH,
   test: {
     $case: 'boot',

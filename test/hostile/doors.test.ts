@@ -165,6 +165,22 @@ describe('a job', () => {
     ['with a petabyte of memory', test({ memoryMib: 2 ** 30 })],
     ['with a thousand processors', test({ smp: 1000 })],
     ['with a million repeats', test({ repeat: 1_000_000 })],
+    ['with a label without a key', { requiredLabels: [{ key: '', value: 'x' }] }],
+    ['with a label of two lines', { requiredLabels: [{ key: 'site', value: 'a\nb' }] }],
+    ['with a label without end', { requiredLabels: [{ key: 'site', value: 'x'.repeat(257) }] }],
+    [
+      'with two values of one label',
+      {
+        requiredLabels: [
+          { key: 'site', value: 'a' },
+          { key: 'site', value: 'b' },
+        ],
+      },
+    ],
+    [
+      'with too many labels',
+      { requiredLabels: Array.from({ length: 65 }, (_, n) => ({ key: `k${n}`, value: '' })) },
+    ],
     ['with a priority that is none', { priority: 'PRIORITY_UNSPECIFIED' }],
     ['with a toolchain that is a command', test({ toolchain: 'gcc;id' })],
     ['with a fix-up that is an option', test({ fixups: [{ commit: '-n', after: '', until: '' }] })],

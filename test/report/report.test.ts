@@ -57,6 +57,7 @@ function sample(subject: string, more: Partial<ReportDocument> = {}, author = 'A
         fixes: [],
       },
     ],
+    requires: ['site=basement'],
     branches: [
       { name: 'linux-6.1.y', commit: id('e'), has: 'backport', backport: { commit: id('f'), subject } },
     ],

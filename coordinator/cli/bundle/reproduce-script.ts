@@ -34,7 +34,7 @@ export function reproduceScript({ report, spec, gitUrl, qemu }: Finding): string
 #
 # Shows what the bisection found, without the farm: tests the commit and its parent and compares. Takes git, make, a
 # compiler${spec.test?.$case === 'boot' ? ', QEMU' : ''} and a few minutes; leaves what it makes in the current directory.
-#
+${report.requires.map((label) => `# The farm tried it on machines with the label ${printable(label)} alone.\n`).join('')}#
 #   sh reproduce.sh [REPOSITORY]      a path or URL that has the commits
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)

@@ -11,6 +11,7 @@ import {
 import { fixupsOf } from '@kbisect/shared/fixups';
 import type { Git } from '@kbisect/shared/git';
 import { commitId, shortId, type CommitId } from '@kbisect/shared/ids';
+import { labelText } from '@kbisect/shared/label';
 import { formatSetting, parseConfig } from '@kbisect/shared/settings';
 import { describeCheck, resultWord } from '../scheduler/checks.js';
 import type { CheckState } from '../scheduler/check-state.js';
@@ -77,6 +78,7 @@ export async function gatherReport(job: Job, sources: ReportSources): Promise<Re
         ? await Promise.all(spec.backportTo.map((branch) => stateOfBranch(git, job.culprit!, branch)))
         : [],
     people: job.culprit ? await peopleFor(git, job.culprit, isRegression) : [],
+    requires: spec.requiredLabels.map(labelText),
     range: { commits: job.commits, classes: job.classes },
     test: await test(job, sources, consoles),
     statistics: {

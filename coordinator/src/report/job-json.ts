@@ -1,5 +1,6 @@
 import type { Job } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { JobState } from '@kbisect/shared/gen/kbisect/v1/job';
+import { labelText } from '@kbisect/shared/label';
 import { isOver, stateWord } from '../scheduler/job-state.js';
 import { priorityWord, type PriorityWord } from '../scheduler/priority.js';
 
@@ -11,6 +12,8 @@ export interface JobResult {
   /** Why nothing is done for it; absent when it does not wait. */
   readonly waiting?: string;
   readonly priority: PriorityWord;
+  /** Labels of the agents that its tests are for, `KEY=VALUE`; none for any agent. */
+  readonly requires: readonly string[];
   readonly culprit: { readonly commit: string; readonly subject: string } | null;
   /** What the culprit could be; only when the job ended ambiguous. */
   readonly candidates?: readonly string[];
@@ -37,6 +40,7 @@ export function jobResult(job: Job): JobResult {
     state: stateWord(job.state),
     ...(job.waiting !== undefined && { waiting: job.waiting }),
     priority: priorityWord(job.spec?.priority),
+    requires: job.spec?.requiredLabels.map(labelText) ?? [],
     culprit: job.culprit === '' ? null : { commit: job.culprit, subject: job.culpritSubject },
     ...(job.state === JobState.JOB_STATE_AMBIGUOUS && { candidates: job.candidates }),
     ...(!isOver(job.state) && { candidatesLeft: job.candidatesLeft }),

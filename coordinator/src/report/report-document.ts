@@ -101,6 +101,8 @@ export const reportDocument = z.object({
     }),
   ),
   people: z.array(person),
+  /** Labels of the agents that its tests were for, `KEY=VALUE`; none for any agent. */
+  requires: z.array(z.string()).default([]),
   range: z.object({ commits: z.number(), classes: z.number() }),
   test: z.discriminatedUnion('kind', [
     z.object({

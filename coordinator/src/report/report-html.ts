@@ -15,7 +15,7 @@ export function reportStyleHash(): string {
 
 /** The report as one page that needs nothing besides itself. */
 export function reportHtml(report: ReportDocument): string {
-  const { culprit, checks, minimalConfig, verdicts, statistics, candidates } = report;
+  const { culprit, checks, minimalConfig, verdicts, requires, statistics, candidates } = report;
   const title = culprit
     ? `${culprit.commit.slice(0, 12)} ${culprit.subject}`
     : `${report.state}: ${report.reason}`;
@@ -58,6 +58,7 @@ export function reportHtml(report: ReportDocument): string {
       : []),
     '<h2>Verdicts</h2>',
     rows(verdicts.map((one) => [escaped(one.verdict), ...commitCells(one), escaped(one.shown)])),
+    ...(requires.length > 0 ? [`<p>On machines with the labels ${escaped(requires.join(', '))}</p>`] : []),
     `<p>${statistics.builds} builds, ${statistics.trials} trials, ${statistics.cacheHits} cache hits, ${Math.round(statistics.seconds)} s</p>`,
     ...(isFound(report)
       ? ['<h2>E-mail</h2>', `<pre>${escaped(reportMail(report))}</pre>`]

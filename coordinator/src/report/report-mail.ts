@@ -152,13 +152,16 @@ function branchTexts({ branches, checks, mode }: Found): string[] {
     ]);
 }
 
-function testTexts({ test, statistics }: Found): string[] {
+function testTexts({ test, requires, statistics }: Found): string[] {
   const { builds, trials, cacheHits, seconds } = statistics;
   const spent = `${builds} builds, ${trials} trials, ${cacheHits} cache hits, ${Math.round(seconds)} s`;
-  if (test.kind === 'run') return [...quoted(test.command.split('\n')), spent];
+  const agents =
+    requires.length === 0 ? [] : [wrap(`on machines with the labels ${requires.join(', ')}`, '  ')];
+  if (test.kind === 'run') return [...quoted(test.command.split('\n')), ...agents, spent];
   return [
     wrap(`reproducer: ${test.reproducer.join(' ') || 'the initramfs of its own'}`, '  '),
     wrap(`arch: ${test.arch}; compiler: ${test.compiler || 'not known'}`, '  '),
+    ...agents,
     ...test.config.map(({ name, sha256 }) => `config: ${name}, SHA-256 ${sha256.slice(0, 12)}...`),
     ...(test.qemu.length > 0 ? ['QEMU:', ...quoted(commandLines(test.qemu))] : []),
     spent,

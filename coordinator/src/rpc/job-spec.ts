@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { KbisectError } from '@kbisect/shared/errors';
 import { JobSpec, Mode, NewWhen_Kind, Priority, Reproducer_Kind } from '@kbisect/shared/gen/kbisect/v1/job';
+import { LABEL_KEY, LABEL_VALUE, MAX_LABELS } from '@kbisect/shared/label';
 import { isToolchainRule } from '@kbisect/shared/toolchain-rule';
 import { Pattern } from '@kbisect/shared/pattern';
 
@@ -114,6 +115,21 @@ const newWhen = z
   })
   .refine(({ kind, pattern }) => kind !== NewWhen_Kind.KIND_OUTPUT || pattern !== '', 'needs a pattern');
 
+const requiredLabels = z
+  .array(
+    z.object({
+      key: z.string().regex(LABEL_KEY, "is not a label's key"),
+      value: z.string().regex(LABEL_VALUE, "is not a label's value"),
+    }),
+  )
+  .max(MAX_LABELS)
+  .refine(
+    (labels) => new Set(labels.map(({ key }) => key)).size === labels.length,
+    'has a key twice: an agent has one value of each',
+  )
+  // In one order, so that equal questions are equal bytes.
+  .transform((labels) => labels.toSorted((one, other) => (one.key < other.key ? -1 : 1)));
+
 const jobSpec = z.object({
   mode: z.enum([Mode.MODE_REGRESSION, Mode.MODE_FIX, Mode.MODE_ANY]),
   audit: z.number().min(0).max(1).optional(),
@@ -136,6 +152,7 @@ const jobSpec = z.object({
   private: z.boolean().optional(),
   backportTo: z.array(z.object({ name: z.string().min(1).max(512), commit: revision })).max(100),
   minimiseConfig: z.number().int().min(1).max(100_000).optional(),
+  requiredLabels,
   priority: z.enum([Priority.PRIORITY_LOW, Priority.PRIORITY_NORMAL, Priority.PRIORITY_HIGH]).optional(),
 });
 

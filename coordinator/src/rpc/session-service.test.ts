@@ -13,17 +13,17 @@ import { holdSession, PROTOCOL } from './session-service.js';
 const log = pino({ level: 'silent' });
 const NOTHING_WRITTEN = {} as Journal;
 
-function hello(incarnation: string, protocol = PROTOCOL): AgentMessage {
-  const value = Hello.fromPartial({ name: 'one', incarnation, slots: 1, protocol });
+function hello(incarnation: string, protocol = PROTOCOL, labels: Hello['labels'] = {}): AgentMessage {
+  const value = Hello.fromPartial({ name: 'one', incarnation, slots: 1, protocol, labels });
   return { kind: { $case: 'hello', value } };
 }
 
 /** A stream that says hello and ends when told to. */
-function stream(incarnation = '1', protocol = PROTOCOL) {
+function stream(incarnation = '1', protocol = PROTOCOL, labels: Hello['labels'] = {}) {
   let hangUp = () => {};
   const over = new Promise<void>((resolve) => (hangUp = resolve));
   async function* messages(): AsyncGenerator<AgentMessage> {
-    yield hello(incarnation, protocol);
+    yield hello(incarnation, protocol, labels);
     await over;
     yield { kind: { $case: 'drain', value: {} } };
   }
@@ -69,6 +69,20 @@ describe('a session', () => {
       await expect(session).rejects.toThrow('install the same version');
       expect(dispatcher.farm.agents.size).toBe(0);
     }
+  });
+
+  it.each([
+    ['of two lines', { site: 'a\nb' }],
+    ['without end', { site: 'x'.repeat(257) }],
+    ['without a key', { '': 'x' }],
+    ['in great number', Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`k${n}`, '']))],
+  ])('with an agent that has labels %s is refused', async (_what, labels) => {
+    const dispatcher = dispatcherWithoutJobs();
+    const welcome = Welcome.fromPartial({ heartbeatSeconds: 1 });
+    const parts = { dispatcher, consoles: new LiveConsoles(), welcome, log };
+    const held = holdSession(stream('1', PROTOCOL, labels), parts, { kind: 'local' });
+    await expect(held).rejects.toMatchObject({ code: 'invalid-argument' });
+    expect(dispatcher.farm.agents.size).toBe(0);
   });
 
   it('that took the place of one whose end was not noticed is not ended with it', async () => {

@@ -6,6 +6,7 @@ import type {
   CoordinatorMessage,
   Welcome,
 } from '@kbisect/shared/gen/kbisect/v1/session';
+import { LABEL_KEY, LABEL_VALUE, MAX_LABELS } from '@kbisect/shared/label';
 import type { Logger } from '@kbisect/shared/log';
 import type { AgentLine, Dispatcher } from '../dispatcher.js';
 import type { Principal } from '../identity/access.js';
@@ -73,6 +74,7 @@ export async function holdSession(
   if (caller.kind !== 'local' && !(caller.kind === 'agent' && caller.name === agent)) {
     throw new KbisectError('permission-denied', `this certificate is not that of the agent ${agent}`);
   }
+  checkLabels(hello.value.labels);
   const { incarnation } = hello.value;
   const line: AgentLine = { send: (kind) => void call.write({ kind }) };
   line.send({ $case: 'welcome', value: welcome });
@@ -101,6 +103,18 @@ export async function holdSession(
     }
   }
   call.end();
+}
+
+/** @throws KbisectError `invalid-argument` for labels that `kbisect agent` does not give */
+function checkLabels(labels: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(labels);
+  const wrong = entries.find(([key, value]) => !LABEL_KEY.test(key) || !LABEL_VALUE.test(value));
+  if (wrong === undefined && entries.length <= MAX_LABELS) return;
+  const what =
+    wrong === undefined
+      ? `has more than ${MAX_LABELS} labels`
+      : `has a label that is none: ${JSON.stringify(wrong[0].slice(0, 80))}`;
+  throw new KbisectError('invalid-argument', `the agent ${what}`);
 }
 
 /** Gives when it is durable, if it is to be written at all. */

@@ -23,6 +23,7 @@ describe('a submission', () => {
     ['timeout', { timeoutSeconds: 61 }],
     ['number of runs', { runs: 2 }],
     ['privacy', { private: true }],
+    ['machine', { requiredLabels: [{ key: 'site', value: 'basement' }] }],
   ])('of another %s is none', (_what, more) => {
     expect(found(running(), straightSpec(9, more))).toBeUndefined();
   });

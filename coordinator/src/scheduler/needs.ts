@@ -1,17 +1,21 @@
 import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { labelText } from '@kbisect/shared/label';
 import { chooseToolchain, parseToolchainRule } from '@kbisect/shared/toolchain-rule';
 import type { Agent } from './agents.js';
 import type { Job } from './job.js';
 
 /** What an agent has to have to do a job's tests. */
 export interface Need {
-  /** In words: `the architecture arm64`. */
+  /** In words: `the label site=basement`. */
   readonly what: string;
   readonly isMetBy: (agent: Agent) => boolean;
 }
 
-export function needsOf({ test }: JobSpec): Need[] {
-  const needs: Need[] = [];
+export function needsOf({ test, requiredLabels }: JobSpec): Need[] {
+  const needs: Need[] = requiredLabels.map((label) => ({
+    what: `the label ${labelText(label)}`,
+    isMetBy: ({ labels }) => labels[label.key] === label.value,
+  }));
   if (test?.$case !== 'boot') return needs;
   const { arch, toolchain = '' } = test.value;
   if (toolchain !== '') {

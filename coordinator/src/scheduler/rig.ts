@@ -47,6 +47,7 @@ export function straightSpec(size: number, more: Partial<JobSpec> = {}): JobSpec
     newWhen: undefined,
     certify: false,
     backportTo: [],
+    requiredLabels: [],
     ...more,
   };
 }

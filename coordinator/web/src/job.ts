@@ -42,8 +42,9 @@ function showJob(): void {
     ? `; ${job.terms.old} shows ${job.shows.old}, ${job.terms.new} shows ${job.shows.new}`
     : '';
   const work = `${count(job.builds, 'build')}, ${count(job.trials, 'trial')}, ${job.cacheHits} cached, ${duration(job.seconds)}`;
+  const agents = job.requires.length > 0 ? `, for agents with ${job.requires.join(', ')}` : '';
   byId('summary').textContent =
-    `${job.mode}, job ${job.job}, ${job.priority} priority: ${ends}${shows}. ${work}.`;
+    `${job.mode}, job ${job.job}, ${job.priority} priority${agents}: ${ends}${shows}. ${work}.`;
   fill(byId('result'), ...resultOf());
   byId('actions').hidden = job.over;
 }

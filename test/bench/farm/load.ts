@@ -128,6 +128,7 @@ function specOf(commits: readonly string[], runs: number, certify: boolean, comm
     title: 'load',
     newWhen: undefined,
     backportTo: [],
+    requiredLabels: [],
     certify,
   };
 }

@@ -68,6 +68,7 @@ function eventsOf(job: string): JobEvent[] {
           title: 'an old job',
           newWhen: undefined,
           backportTo: [],
+          requiredLabels: [],
         },
       },
     },
