@@ -10,7 +10,8 @@ import {
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { AgentMessage, CoordinatorMessage, LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { CommitId, JobId } from '@kbisect/shared/ids';
-import type { JobPlan } from './plan.js';
+import { labelText } from '@kbisect/shared/label';
+import type { AgentPlan, JobPlan, Plan } from './plan.js';
 
 /** A promise of the farm that was broken. */
 export class Violation extends Error {
@@ -55,9 +56,11 @@ export class Invariants {
   /** The highest epoch that is durable when a coordinator begins: all that it grants are higher. */
   #epochFloor = 0;
   leasesGranted = 0;
+  readonly #agents: ReadonlyMap<string, AgentPlan>;
 
-  constructor(plans: readonly JobPlan[]) {
-    for (const plan of plans) {
+  constructor({ jobs, agents }: Pick<Plan, 'jobs' | 'agents'>) {
+    this.#agents = new Map(agents.map((agent) => [agent.name, agent]));
+    for (const plan of jobs) {
       this.#jobs.set(plan.id, {
         plan,
         live: new Set(),
@@ -148,6 +151,9 @@ export class Invariants {
 
   #leased(id: JobId, job: JobRecord, value: JobEvent_Leased, late: boolean): void {
     const { lease, epoch, commit, agent, doubles = '' } = value;
+    for (const label of job.plan.spec.requiredLabels)
+      if (this.#agents.get(agent)?.labels[label.key] !== label.value)
+        throw new Violation(`${id} is tested by ${agent}, which has no label ${labelText(label)}`);
     if (this.#leases.has(lease)) throw new Violation(`${id}: lease ${lease} granted twice`);
     if (!late && this.#epochs.has(epoch))
       throw new Violation(`${id}: lease ${lease} has the epoch ${epoch} of another`);

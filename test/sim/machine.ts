@@ -39,10 +39,10 @@ export class Machine {
     if (this.#life) return;
     const life = (this.#life = new Life(this.world.time));
     this.#incarnation += 1;
-    const { name, slots, skew } = this.plan;
+    const { name, slots, labels, skew } = this.plan;
     const incarnation = `${name}-${this.#incarnation}`;
     this.world.trace(() => `${name} starts, incarnation ${this.#incarnation}`);
-    const identity = { name, incarnation, slots, labels: {}, capabilities: CAPABILITIES };
+    const identity = { name, incarnation, slots, labels: { ...labels }, capabilities: CAPABILITIES };
     const clock = life.clock(skew);
     const worker: Worker = {
       trees: () => [],

@@ -149,6 +149,14 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       }
     },
   ),
+  'every agent is taken to have every label': farm(
+    class extends Farm {
+      override handle(input: Input, now: number): Output {
+        if (input.kind !== 'hello') return super.handle(input, now);
+        return super.handle({ ...input, hello: { ...input.hello, labels: { site: 'lab' } } }, now);
+      }
+    },
+  ),
   'a withdrawn lease is not withdrawn from its agent': {
     ...SOUND,
     says: (message) => (message.kind?.$case === 'cancel' ? undefined : message),

@@ -1,4 +1,12 @@
-import { Check, CheckKind, JobSpec, Mode, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  Check,
+  CheckKind,
+  JobSpec,
+  Mode,
+  Priority,
+  Verdict,
+  type Label,
+} from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import { RevListParser, type CommitGraph } from '@kbisect/coordinator/search/graph';
 import type { Chance } from './chance.js';
@@ -23,6 +31,7 @@ export interface JobPlan {
 export interface AgentPlan {
   readonly name: string;
   readonly slots: number;
+  readonly labels: Readonly<Record<string, string>>;
   readonly skew: Skew;
   /** Factor on the time of everything. */
   readonly slowness: number;
@@ -61,11 +70,22 @@ export interface Plan {
   readonly peaceMs: number;
 }
 
-export function drawPlan(chance: Chance): Plan {
-  const jobs = Array.from({ length: chance.oneOf([1, 1, 1, 2, 3]) }, (_, n) => drawJob(n, chance));
+/** In some worlds the first agent has it, and some jobs require it. */
+const LABEL: Label = { key: 'site', value: 'lab' };
+
+/** @param later draws what came later, so that a seed's world is otherwise the one that it was */
+export function drawPlan(chance: Chance, later: Chance): Plan {
+  const isLabelled = later.happens(0.2);
+  const jobs = Array.from({ length: chance.oneOf([1, 1, 1, 2, 3]) }, (_, n) =>
+    drawJob(n, chance, {
+      requiredLabels: isLabelled && later.happens(0.5) ? [LABEL] : [],
+      priority: later.oneOf([Priority.PRIORITY_LOW, Priority.PRIORITY_NORMAL, Priority.PRIORITY_HIGH]),
+    }),
+  );
   const agents = Array.from({ length: chance.whole(1, 5) }, (_, n) => ({
     name: `agent${n}`,
     slots: chance.oneOf([1, 1, 2, 3]),
+    labels: isLabelled && n === 0 ? { [LABEL.key]: LABEL.value } : {},
     skew: chance.happens(0.3)
       ? { offsetMs: chance.between(-3_600_000, 3_600_000), rate: chance.between(0.9, 1.1) }
       : { offsetMs: 0, rate: 1 },
@@ -132,7 +152,7 @@ function drawFaults(chance: Chance): FaultPlan {
   };
 }
 
-function drawJob(n: number, chance: Chance): JobPlan {
+function drawJob(n: number, chance: Chance, asked: Partial<JobSpec>): JobPlan {
   const size = chance.oneOf([1, 2, 3, chance.whole(4, 12), chance.whole(10, 40)]);
   const ids = Array.from({ length: size + 1 }, (_, index) => idOf(n, index));
   const parents = drawParents(size, chance);
@@ -157,6 +177,7 @@ function drawJob(n: number, chance: Chance): JobPlan {
       timeoutSeconds: 60,
       test: { $case: 'boot', value: boot },
       title: `simulated job ${n}`,
+      ...asked,
     }),
     graph: graphOf(ids, parents),
     culprit: ids[culprit]!,

@@ -75,9 +75,9 @@ export class World {
     private readonly told?: (line: string) => void,
   ) {
     const chance = (this.chance = new Chance(seed));
-    const plan = (this.plan = drawPlan(chance));
+    const plan = (this.plan = drawPlan(chance, new Chance(~seed)));
     this.faults = plan.faults;
-    this.invariants = new Invariants(plan.jobs);
+    this.invariants = new Invariants(plan);
     const { writeMs, latencyMs, faults } = plan;
     this.disk = new Disk(this.time, chance, { writeMs, torn: faults.torn }, (job, events, late) => {
       for (const event of events) this.trace(() => `  journal ${job}: ${describeDurable(event)}`);
