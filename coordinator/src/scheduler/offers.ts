@@ -55,7 +55,9 @@ export class Offers {
       const free = this.#freeSlots(now);
       const slots = sum([...free.values()]);
       if (slots === 0) return;
-      const claims = hungry.map((job) => this.#claim(job, free, now)).filter(({ usable }) => usable > 0);
+      const claims = hungry
+        .map((job) => this.#claim(job, free, slots, now))
+        .filter(({ usable }) => usable > 0);
       const claimants = new Set(claims.map(({ job }) => job));
       const shares = fairShares(claims, slots, heldBeside(running, claimants));
       const served = new Set<Job>();
@@ -70,15 +72,15 @@ export class Offers {
     this.#timePassed = false;
   }
 
-  #claim(job: Job, free: ReadonlyMap<Agent, number>, now: number): Claim<Job> {
-    const { idleSince } = job;
+  #claim(job: Job, free: ReadonlyMap<Agent, number>, slots: number, now: number): Claim<Job> {
+    const { idleSince, needs } = job;
     return {
       job,
       submitter: submitterOf(job),
       held: job.leases.liveCount,
       weight: weightOf(job.spec.priority),
       overdue: idleSince !== undefined && now - idleSince.getTime() >= this.timing.overdueMs,
-      usable: sum([...free].map(([agent, slots]) => (agent.canDo(job) ? slots : 0))),
+      usable: needs.length === 0 ? slots : sum([...free].map(([agent, n]) => (agent.canDo(job) ? n : 0))),
     };
   }
 
