@@ -340,13 +340,13 @@ export async function commandLine(end: (status: ExitStatus) => void): Promise<Co
     });
 
   command(
-    'login <address>',
-    'Be known at a coordinator, by a token that an admin has made.',
+    'login <addresses>',
+    'Be known at a coordinator, or at all of a farm, by a token that an admin has made.',
     'login farm:7420 --token kbisect.0123456789...',
   )
     .addOption(tokenOption('the token'))
     .action(async (at: string, options: { token?: string }) => {
-      await (await import('./login.js')).logIn(address(at), options.token);
+      await (await import('./login.js')).logIn(addresses(at), options.token);
       done();
     });
 

@@ -6,6 +6,7 @@ import {
   type ChannelOptions,
   type StatusObject,
 } from '@grpc/grpc-js';
+import { KbisectError } from './errors.js';
 import { channelOptions } from './identity/secure-channel.js';
 import { LEADER_KEY } from './not-leader.js';
 
@@ -37,6 +38,17 @@ export class LeaderChannel implements ChannelInterface {
   /** Where the next call goes. */
   get address(): string {
     return this.#current;
+  }
+
+  /** Makes a call, and again while there are other coordinators, until it comes to the one that leads. */
+  async ask<Response>(call: () => Promise<Response>): Promise<Response> {
+    for (let others = this.#addresses.length; ; others--) {
+      try {
+        return await call();
+      } catch (error) {
+        if (others === 0 || !(error instanceof KbisectError) || error.code !== 'unavailable') throw error;
+      }
+    }
   }
 
   close(): void {

@@ -15,7 +15,7 @@ import {
   personChannel,
   type Shown,
 } from '@kbisect/shared/identity/secure-channel';
-import { fingerprintOf, parseToken, type Fingerprint } from '@kbisect/shared/identity/token';
+import { fingerprintOf, parseToken } from '@kbisect/shared/identity/token';
 import type { AgentName } from '@kbisect/shared/ids';
 import { LeaderChannel } from '@kbisect/shared/leader-channel';
 import type { Logger } from '@kbisect/shared/log';
@@ -104,14 +104,15 @@ async function lapsed(
 
 async function joinFarm({ coordinator, name, directory, token = '' }: Joining, log: Logger): Promise<Shown> {
   const { id, authority: expected } = parseToken(token);
-  const authority = await firstAuthority(coordinator.split(','), expected);
+  const authority = await authorityOf(coordinator, expected);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const key = await ownKey(directory);
   const channel = new LeaderChannel(coordinator, (address) => personChannel(address, authority), {});
   const client = new IdentityClient(coordinator, credentials.createInsecure(), { channelOverride: channel });
   let certificate: string;
   try {
-    const join = async () =>
+    // Of several coordinators the one that leads lets it in.
+    ({ certificate } = await channel.ask(async () =>
       unaryCall<Certificate>((done) =>
         client.join(
           { token, agent: name, publicKey: publicKeyOf(key) },
@@ -119,16 +120,8 @@ async function joinFarm({ coordinator, name, directory, token = '' }: Joining, l
           { deadline: Date.now() + CALL_MS },
           done,
         ),
-      );
-    // Of several coordinators the one that leads lets it in.
-    for (let others = coordinator.split(',').length; ; others--) {
-      try {
-        ({ certificate } = await join());
-        break;
-      } catch (error) {
-        if (others === 0 || !(error instanceof KbisectError) || error.code !== 'unavailable') throw error;
-      }
-    }
+      ),
+    ));
   } finally {
     client.close();
   }
@@ -138,19 +131,6 @@ async function joinFarm({ coordinator, name, directory, token = '' }: Joining, l
   await writePrivately(files.certificate, certificate);
   log.info({ coordinator, name }, 'joined the farm');
   return { certificate, key, authority };
-}
-
-/** The authority's certificate, from the first coordinator that answers. */
-async function firstAuthority(addresses: readonly string[], expected: Fingerprint): Promise<string> {
-  for (const [n, address] of addresses.entries()) {
-    try {
-      return await authorityOf(address, expected);
-    } catch (error) {
-      const isLast = n === addresses.length - 1;
-      if (isLast || !(error instanceof KbisectError) || error.code !== 'unavailable') throw error;
-    }
-  }
-  throw new KbisectError('invalid-argument', 'no address of a coordinator');
 }
 
 async function keepRenewed(

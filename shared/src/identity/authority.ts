@@ -8,13 +8,24 @@ import { fingerprintOf, type Fingerprint } from './token.js';
 const CONNECT_MS = 5000;
 
 /**
- * Asks a coordinator for its authority's certificate and gives it only when it is the one that the token names.
- * Nothing is sent; that the coordinator's own certificate comes from this authority is checked by every connection
+ * Asks the first coordinator that answers for its authority's certificate and gives it only when it is the one that the token
+ * names. Nothing is sent; that the coordinator's own certificate comes from this authority is checked by every connection
  * that trusts it and no other.
+ * @param addresses `host:port` of each coordinator, with commas between them
  * @returns PEM
- * @throws KbisectError `unavailable`; `unauthenticated` when another authority is behind that address
+ * @throws KbisectError `unavailable`; `unauthenticated` when another authority is behind an address
  */
-export async function authorityOf(address: string, expected: Fingerprint): Promise<string> {
+export async function authorityOf(addresses: string, expected: Fingerprint): Promise<string> {
+  const [address = '', ...others] = addresses.split(',');
+  try {
+    return await authorityAt(address, expected);
+  } catch (error) {
+    if (others.length === 0 || !(error instanceof KbisectError) || error.code !== 'unavailable') throw error;
+    return authorityOf(others.join(','), expected);
+  }
+}
+
+async function authorityAt(address: string, expected: Fingerprint): Promise<string> {
   const host = hostOf(address);
   const socket = connect({
     host,
