@@ -60,6 +60,11 @@ const file = z.strictObject({
       'ca, cert and key, or none of them',
     )
     .optional(),
+  /**
+   * Coordinators that share a journal over TLS share who may come in, too: sealed with what is in this file, 64 hexadecimal
+   * digits, the same for all of them.
+   */
+  identity: z.strictObject({ secretFile: z.string() }).optional(),
   /** NATS servers on whose subjects the events of jobs are published. */
   events: z.strictObject({ servers: z.string() }).optional(),
   /** Who is told when jobs begin and end; the secret is in a file of its own. */
@@ -78,6 +83,8 @@ export interface Config {
   /** NATS servers that are told of every event. */
   readonly events: string | undefined;
   readonly tls: TlsSettings | undefined;
+  /** With what is in it the farm's identity is sealed where coordinators share it. */
+  readonly secretFile: string | undefined;
 }
 
 /**
@@ -123,6 +130,7 @@ async function configOf(settings: z.infer<typeof file>, path: string): Promise<C
     hooks,
     events: settings.events?.servers,
     tls: settings.tls,
+    secretFile: settings.identity?.secretFile,
   };
 }
 

@@ -34,6 +34,7 @@ import { JobPins } from './cache/job-pins.js';
 import { openCache, type OpenCache } from './cache/open-cache.js';
 import { PeoplePins } from './cache/people-pins.js';
 import { readConfig } from './config.js';
+import { coordinatorId } from './coordinator-id.js';
 import { Dispatcher } from './dispatcher.js';
 import { NatsEvents } from './events/nats-events.js';
 import { Traces } from './events/traces.js';
@@ -113,7 +114,15 @@ export async function runCoordinator(options: CoordinatorOptions, signal: AbortS
 
 /** @throws NotLeaderError when the lead is lost */
 async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSignal): Promise<void> {
-  const { timing, bounds, hooks, events: eventServers, tls, ...places } = await readConfig(options.config);
+  const {
+    timing,
+    bounds,
+    hooks,
+    events: eventServers,
+    tls,
+    secretFile,
+    ...places
+  } = await readConfig(options.config);
   await mkdir(options.state, { recursive: true });
   /** What was opened, to be closed in the opposite order. */
   const opened: (() => Promise<void> | void)[] = [];
@@ -124,10 +133,6 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     opened.push(() => lock.close());
 
     const now = () => systemClock.now();
-
-    // Who may come in.
-    const entrance = await openEntrance(options, tls, now);
-    const { gate, identity, scheme } = entrance;
 
     const newId = () => randomUUID().replace('-', '').slice(0, 10);
 
@@ -141,6 +146,13 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     const pins = await PeoplePins.open(cacheDirectory, disk);
     const kept = await openJournal(places.journal, options.state);
     opened.push(() => kept.close());
+
+    // Who may come in.
+    const coordinator = { ...options, id: await coordinatorId(options.state) };
+    const entrance = await openEntrance(coordinator, { tls, secretFile }, kept.shared, now, log);
+    const { gate, identity, scheme } = entrance;
+
+    // What is told of it.
     const jobPins = new JobPins(disk);
     const history = new SlotHistory();
     const doors = { grpc: new DoorStatistics('gRPC'), http: new DoorStatistics('HTTP') };
@@ -205,6 +217,8 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
       stop,
     );
     opened.push(() => dispatcher.settled());
+    const followed = identity?.credentials.follow(stop);
+    opened.push(() => followed);
 
     // The doors. Behind them is nothing while another coordinator leads.
     let leads = false;
@@ -258,8 +272,8 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
 
     // Who leads. Whatever was written before is known to whoever does.
     const address = options.advertise ?? namedAddress(grpcAddress);
-    const reached = { address, gitUrl: reachableUrl(gitUrl, address) };
-    cluster = await openCluster(kept, options.state, reached, repository.git, log);
+    const reached = { id: coordinator.id, address, gitUrl: reachableUrl(gitUrl, address) };
+    cluster = await openCluster(kept, reached, repository.git, entrance.peerTls, log);
     const { leadership, peers } = cluster;
     const keptUp = peers?.keepUp(() => leadership.leader, stop);
     opened.push(() => keptUp);
@@ -279,6 +293,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     opened.push(() => term.resign());
     over.addEventListener('abort', () => ended.abort(new NotLeaderError(undefined)), { once: true });
     await journal.fence(token);
+    await identity?.credentials.refresh();
     await dispatcher.resume((job, events) => {
       jobPins.take(job, events);
       history.take(job, events);

@@ -42,6 +42,7 @@ export async function callersAt(farm: GuardedFarm): Promise<Caller[]> {
   const { key, publicKey } = newKey();
   const name = agentName('agent-one');
   const certificate = await foreign.forAgent(publicKey, name, idOfOne, Date.now(), Date.now() + 60_000);
+  const strange = await foreign.forCoordinator('another', Date.now());
   const { authority } = one;
   return [
     { who: 'nobody', principal: nobody },
@@ -56,6 +57,8 @@ export async function callersAt(farm: GuardedFarm): Promise<Caller[]> {
     { who: 'certificate of one agent with the name of another', principal: nobody, shown: renamed },
     ...people,
     { who: 'agent', principal: agent('agent-one'), shown: one },
+    { who: 'another coordinator', principal: { kind: 'coordinator' }, shown: await farm.coordinator() },
+    { who: 'coordinator of another farm', principal: nobody, shown: { ...strange, authority } },
     { who: 'another agent', principal: agent('agent-two'), shown: other },
   ];
 }

@@ -38,9 +38,10 @@ export class GuardedFarm {
 
   private constructor(readonly directory: string) {}
 
-  static async start(): Promise<GuardedFarm> {
+  /** @param config what its `--config` file has beside `tls` */
+  static async start(config = {}): Promise<GuardedFarm> {
     const farm = new GuardedFarm(await mkdtemp(join(tmpdir(), 'kbisect-guarded-')));
-    await writeFile(join(farm.directory, 'config.json'), JSON.stringify({ tls: {} }));
+    await writeFile(join(farm.directory, 'config.json'), JSON.stringify({ tls: {}, ...config }));
     await farm.startCoordinator();
     return farm;
   }
@@ -117,18 +118,23 @@ export class GuardedFarm {
 
   /** A certificate as this farm's authority would sign it, for tests of what it never signs. */
   async forge(name: string, id: string, expiresAt: number): Promise<Shown> {
+    const { key, publicKey } = newKey();
+    const certificate = await (
+      await this.#authority()
+    ).forAgent(publicKey, agentName(name), id, Date.now() - 3_600_000, expiresAt);
+    return { key, certificate, authority: this.owner.authority };
+  }
+
+  /** What another coordinator of the farm shows. */
+  async coordinator(): Promise<Shown> {
+    const pair = await (await this.#authority()).forCoordinator('another', Date.now());
+    return { ...pair, authority: this.owner.authority };
+  }
+
+  async #authority(): Promise<Authority> {
     const pem = await readFile(join(this.state, 'identity/authority.pem'), 'utf8');
     const at = pem.indexOf('-----BEGIN CERT');
-    const authority = await Authority.of({ key: pem.slice(0, at), certificate: pem.slice(at) });
-    const { key, publicKey } = newKey();
-    const certificate = await authority.forAgent(
-      publicKey,
-      agentName(name),
-      id,
-      Date.now() - 3_600_000,
-      expiresAt,
-    );
-    return { key, certificate, authority: this.owner.authority };
+    return Authority.of({ key: pem.slice(0, at), certificate: pem.slice(at) });
   }
 
   channelOf(shown: Shown) {
@@ -136,9 +142,10 @@ export class GuardedFarm {
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    if (this.#child === undefined || this.#child.exitCode !== null) return;
-    const closed = once(this.#child, 'close');
-    killGroup(this.#child, signal);
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const closed = once(child, 'close');
+    killGroup(child, signal);
     await closed;
   }
 

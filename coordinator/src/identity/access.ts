@@ -11,12 +11,15 @@ export type Principal =
   /** Somebody on this machine, where the coordinator listens on loopback alone. */
   | { readonly kind: 'local' }
   | { readonly kind: 'person'; readonly id: string; readonly name: string; readonly role: Role }
-  | { readonly kind: 'agent'; readonly id: string; readonly name: AgentName };
+  | { readonly kind: 'agent'; readonly id: string; readonly name: AgentName }
+  /** Another coordinator of the farm. */
+  | { readonly kind: 'coordinator' };
 
-/** Who may: people from this role on, agents, or everybody. */
+/** Who may: people from this role on, agents, coordinators, or everybody. */
 interface Allowed {
   readonly people?: Role;
   readonly agents?: true;
+  readonly coordinators?: true;
   readonly everybody?: true;
 }
 
@@ -28,6 +31,9 @@ const operators: Allowed = { people: 'operator' };
 const admins: Allowed = { people: 'admin' };
 const viewersAndAgents: Allowed = { people: 'viewer', agents: true };
 const submittersAndAgents: Allowed = { people: 'submitter', agents: true };
+/** Commits, which coordinators bring each other. */
+const fetchers: Allowed = { people: 'viewer', agents: true, coordinators: true };
+const pushers: Allowed = { people: 'submitter', coordinators: true };
 
 /**
  * Who may call what. What is not in here is denied to all. What a call may then do to which job, or say of which
@@ -100,10 +106,10 @@ export const ROUTES: readonly Route[] = [
   { methods: READ, pattern: /^\/healthz$/, allowed: everybody },
   { methods: READ, pattern: /^\/metrics$/, allowed: viewers },
   // A push, and what is asked before one.
-  { methods: ['GET'], pattern: /^\/git\/info\/refs\?.*receive-pack/, allowed: submitters },
-  { methods: ['POST'], pattern: /^\/git\/git-receive-pack$/, allowed: submitters },
-  { methods: ['GET'], pattern: /^\/git\/info\/refs(\?|$)/, allowed: viewersAndAgents },
-  { methods: ['POST'], pattern: /^\/git\/git-upload-pack$/, allowed: viewersAndAgents },
+  { methods: ['GET'], pattern: /^\/git\/info\/refs\?.*receive-pack/, allowed: pushers },
+  { methods: ['POST'], pattern: /^\/git\/git-receive-pack$/, allowed: pushers },
+  { methods: ['GET'], pattern: /^\/git\/info\/refs(\?|$)/, allowed: fetchers },
+  { methods: ['POST'], pattern: /^\/git\/git-upload-pack$/, allowed: fetchers },
   { methods: READ, pattern: /^\/cas\/[^/]+$/, allowed: viewersAndAgents },
   { methods: ['PUT'], pattern: /^\/cas\/[^/]+$/, allowed: submittersAndAgents },
   { methods: READ, pattern: /^\/ac\/.+$/, allowed: viewersAndAgents },
@@ -147,6 +153,8 @@ function permits(allowed: Allowed | undefined, caller: Principal): boolean {
       return false;
     case 'agent':
       return allowed.agents === true;
+    case 'coordinator':
+      return allowed.coordinators === true;
     case 'person':
       return allowed.people !== undefined && atLeast(caller.role, allowed.people);
   }

@@ -37,7 +37,10 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** A farm's own authority: it signs the coordinator's certificate and its agents'. */
+/** What a coordinator's certificate says in the place of an agent's credential, whose id it cannot be. */
+export const COORDINATOR = 'coordinator';
+
+/** A farm's own authority: it signs the certificates of its coordinators and its agents. */
 export class Authority {
   private constructor(
     readonly pair: KeyPair,
@@ -83,6 +86,16 @@ export class Authority {
     const certificate = await this.#issue(keys.publicKey, 'CN=kbisect coordinator', now, now + SERVER_MS, [
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
       new SubjectAlternativeNameExtension(alternatives),
+    ]);
+    return { certificate, key: exported(keys.privateKey) };
+  }
+
+  /** A certificate that says to the farm's other coordinators: who has this key is one of them. */
+  async forCoordinator(id: string, now: number): Promise<KeyPair> {
+    const keys = await webcrypto.subtle.generateKey(P256, true, ['sign', 'verify']);
+    const subject = `CN=${id}, OU=${COORDINATOR}`;
+    const certificate = await this.#issue(keys.publicKey, subject, now, now + SERVER_MS, [
+      new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
     ]);
     return { certificate, key: exported(keys.privateKey) };
   }

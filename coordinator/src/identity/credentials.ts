@@ -1,13 +1,10 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { z } from 'zod';
-import { writePrivately } from '@kbisect/shared/cache/durable-file';
-import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import { KbisectError } from '@kbisect/shared/errors';
 import { agentName, type AgentName } from '@kbisect/shared/ids';
 import type { Token } from '@kbisect/shared/identity/token';
-import { readIfThere } from '@kbisect/shared/read-if-there';
-import { ROLES, type Principal } from './access.js';
+import type { Principal } from './access.js';
+import { role, type Credential } from './credential.js';
+import type { IdentityStore, Kept, Revision } from './identity-store.js';
 
 const DAY_MS = 86_400_000;
 /** How long a person stays logged in. */
@@ -17,31 +14,11 @@ export const AGENT_MS = 7 * DAY_MS;
 /** What is over for so long is forgotten. */
 const FORGET_MS = 30 * DAY_MS;
 const MAX_TTL_MS = 3650 * DAY_MS;
+/** Name of what a coordinator gives to its own machine's user; no token can have it. */
+const OWNER = '@owner';
+/** So often others may be faster with a change of theirs. */
+const MAX_RIVALS = 20;
 
-const role = z.enum([...ROLES, 'agent']);
-const credential = z.strictObject({
-  id: z.string(),
-  kind: z.enum(['token', 'login', 'agent']),
-  role,
-  /** Of a person, or an agent; of an agent's token the one agent that may join with it, or empty. */
-  name: z.string(),
-  /** SHA-256 of the secret, hex; an agent's is its key. */
-  hash: z.string().optional(),
-  createdAt: z.number(),
-  expiresAt: z.number(),
-  /** How often a token may still be traded; absent for any number of times. */
-  uses: z.number().int().min(0).optional(),
-  revoked: z.boolean(),
-  /** The token that a login or an agent was traded for. */
-  token: z.string().optional(),
-  /** Where an agent joined from: it is not believed to be anywhere else. */
-  address: z.string().optional(),
-});
-
-/** A right to come in: a token that is handed over, or what it was traded for. */
-export type Credential = Readonly<z.infer<typeof credential>>;
-/** What a credential lets its holder be. */
-export type CredentialRole = Credential['role'];
 type Secret = Pick<Token, 'id' | 'secret'>;
 
 /** A secret, and whose it is. */
@@ -51,32 +28,22 @@ export interface Issued {
 }
 
 /**
- * All tokens, logins and agents, in one file that is replaced whole before anybody is told. Of secrets it has hashes:
- * they are random, so that a fast hash is a safe one.
+ * All tokens, logins and agents, kept before anybody is told, and as other coordinators of the farm last left them. Of secrets
+ * there are hashes: they are random, so that a fast hash is a safe one.
  */
 export class Credentials {
   #revoked: (ids: readonly string[]) => void = () => {};
   #tail: Promise<void> = Promise.resolve();
+  #all: ReadonlyMap<string, Credential>;
 
-  private constructor(
-    private readonly path: string,
+  /** @param kept what the store has, and in which revision */
+  constructor(
+    private readonly store: IdentityStore,
+    private kept: Kept,
+    private revision: Revision,
     private readonly now: () => number,
-    private all: ReadonlyMap<string, Credential>,
-  ) {}
-
-  /** @throws KbisectError `data-loss` when the file is none of ours: nobody is let in by guess */
-  static async open(path: string, now: () => number): Promise<Credentials> {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    const text = (await readIfThere(path)) ?? '[]';
-    try {
-      const list = z.array(credential).parse(JSON.parse(text));
-      return new Credentials(path, now, new Map(list.map((one) => [one.id, one])));
-    } catch (error) {
-      throw new KbisectError(
-        'data-loss',
-        `${path}: ${messageOf(error)}; put back a copy, or remove it: all have to join anew`,
-      );
-    }
+  ) {
+    this.#all = byId(kept);
   }
 
   /** Says who is told of credentials that are ended before their time. */
@@ -84,8 +51,18 @@ export class Credentials {
     this.#revoked = tell;
   }
 
+  /** Takes over what other coordinators change, until the signal is aborted. */
+  async follow(signal: AbortSignal): Promise<void> {
+    await this.store.watch(() => this.refresh(), signal);
+  }
+
+  /** Takes over what other coordinators have changed until now. */
+  async refresh(): Promise<void> {
+    return this.#inTurn(() => this.#reload());
+  }
+
   list(): Credential[] {
-    return [...this.all.values()].sort((one, other) => one.createdAt - other.createdAt);
+    return [...this.#all.values()].sort((one, other) => one.createdAt - other.createdAt);
   }
 
   /** Makes a token. @throws KbisectError `invalid-argument` */
@@ -115,11 +92,15 @@ export class Credentials {
     );
   }
 
-  /** Gives an admin's secret that was traded for no token. */
-  async issueTo(name: string, ttlMs: number): Promise<Issued> {
-    return this.#change((all) =>
-      add(all, { kind: 'login', role: 'admin', name, expiresAt: this.now() + ttlMs }, this.now()),
-    );
+  /** Gives the owner of a coordinator's directory an admin's secret, in the place of the one before. */
+  async issueToOwner(coordinator: string, ttlMs: number): Promise<Issued> {
+    return this.#change((all) => {
+      const others = [...all].filter(
+        ([, one]) => one.name !== OWNER || (one.coordinator ?? coordinator) !== coordinator,
+      );
+      const owner = { kind: 'login', role: 'admin', name: OWNER, coordinator } as const;
+      return add(new Map(others), { ...owner, expiresAt: this.now() + ttlMs }, this.now());
+    });
   }
 
   /** Trades a person's token for a login. @throws KbisectError `unauthenticated`, which says no more than that */
@@ -190,7 +171,7 @@ export class Credentials {
 
   /** Who sends this secret with a call. A token that may be traded only so often is no such secret. */
   bearer(presented: Secret): Principal {
-    const found = this.all.get(presented.id);
+    const found = this.#all.get(presented.id);
     if (found === undefined || !isOf(presented, found) || !this.#alive(found)) return { kind: 'nobody' };
     if (found.uses !== undefined || found.role === 'agent') return { kind: 'nobody' };
     const name = found.name === '' ? `${found.role}-${found.id}` : found.name;
@@ -199,7 +180,7 @@ export class Credentials {
 
   /** Who has a certificate of this credential and calls from this address. */
   agent(id: string, name: string, address: string): Principal {
-    const found = this.all.get(id);
+    const found = this.#all.get(id);
     const sure =
       found?.kind === 'agent' && found.name === name && found.address === address && this.#alive(found);
     return sure ? { kind: 'agent', id, name: agentName(name) } : { kind: 'nobody' };
@@ -216,30 +197,55 @@ export class Credentials {
     return token;
   }
 
-  /** One change after the other, each on the disk before it counts. */
+  /** One change after the other, of what is there now, each kept before it counts. */
   async #change<Result>(
     make: (
       all: ReadonlyMap<string, Credential>,
     ) => [ReadonlyMap<string, Credential>, Result] | Promise<[ReadonlyMap<string, Credential>, Result]>,
   ): Promise<Result> {
-    const change = this.#tail.then(async () => {
-      const [next, result] = await make(this.all);
-      const kept = [...next.values()].filter(({ expiresAt }) => expiresAt + FORGET_MS > this.now());
-      const text = `${JSON.stringify(kept, undefined, 1)}\n`;
-      await writePrivately(this.path, text);
-      const before = this.all;
-      this.all = new Map(kept.map((one) => [one.id, one]));
-      this.#revoked(
-        kept.filter(({ id, revoked }) => revoked && before.get(id)?.revoked === false).map(({ id }) => id),
-      );
-      return result;
+    return this.#inTurn(async () => {
+      for (let rivals = 0; rivals < MAX_RIVALS; rivals++) {
+        await this.#reload();
+        const [next, result] = await make(this.#all);
+        const credentials = [...next.values()].filter(({ expiresAt }) => expiresAt + FORGET_MS > this.now());
+        const kept = { ...this.kept, credentials };
+        const revision = await this.store.write(kept, this.revision);
+        if (revision !== undefined) {
+          this.#take(kept, revision);
+          return result;
+        }
+      }
+      throw new KbisectError('unavailable', 'others change who may come in all the time; try again');
     });
-    this.#tail = change.then(
+  }
+
+  async #reload(): Promise<void> {
+    const there = await this.store.read();
+    if (there === undefined)
+      throw new KbisectError('unavailable', "the farm's identity is gone; restart all coordinators");
+    if (there.revision !== this.revision) this.#take(there.kept, there.revision);
+  }
+
+  #take(kept: Kept, revision: Revision): void {
+    const before = this.#all;
+    this.#all = byId(kept);
+    [this.kept, this.revision] = [kept, revision];
+    const ended = kept.credentials.filter(({ id, revoked }) => revoked && before.get(id)?.revoked === false);
+    this.#revoked(ended.map(({ id }) => id));
+  }
+
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const done = this.#tail.then(work);
+    this.#tail = done.then(
       () => undefined,
       () => undefined,
     );
-    return change;
+    return done;
   }
+}
+
+function byId({ credentials }: Kept): ReadonlyMap<string, Credential> {
+  return new Map(credentials.map((one) => [one.id, one]));
 }
 
 function add(

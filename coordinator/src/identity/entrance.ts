@@ -5,14 +5,17 @@ import { join } from 'node:path';
 import { experimental, ServerCredentials } from '@grpc/grpc-js';
 import { writePrivately } from '@kbisect/shared/cache/durable-file';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import type { GitTls } from '@kbisect/shared/git';
 import { hostOf, isLoopback } from '@kbisect/shared/identity/loopback';
 import { Certificates } from '@kbisect/shared/identity/secure-channel';
 import { bearerText, fingerprintOf, type Fingerprint } from '@kbisect/shared/identity/token';
-import { readIfThere } from '@kbisect/shared/read-if-there';
-import { Authority, derOf, type KeyPair } from './certificates.js';
-import { Credentials } from './credentials.js';
+import type { Logger } from '@kbisect/shared/log';
+import type { OpenJournal } from '../journal/open-journal.js';
+import { derOf, type Authority, type KeyPair } from './certificates.js';
+import type { Credentials } from './credentials.js';
 import { Gate } from './gate.js';
 import type { Login } from './login.js';
+import { openIdentity } from './open-identity.js';
 
 /** The lab's own certificate for the coordinator, and names beside those that this machine knows of itself. */
 export interface TlsSettings {
@@ -39,10 +42,20 @@ export interface Entrance {
   readonly scheme: 'http' | 'https';
   readonly grpc: ServerCredentials;
   readonly createHttp: (listener: RequestListener) => HttpServer;
+  /** Whom this coordinator believes to be another one of the farm, and what it shows there; undefined where they are plain. */
+  readonly peerTls: GitTls | undefined;
 }
 
-/** Name of the credential that a coordinator gives to its own machine's user; no token can have it. */
-const OWNER = '@owner';
+/** The coordinator that is to be entered. */
+export interface Entered {
+  /** Of its directory. */
+  readonly id: string;
+  readonly state: string;
+  readonly listen: string;
+  readonly http: string;
+  readonly advertise?: string;
+}
+
 const OWNER_MS = 3650 * 86_400_000;
 
 /**
@@ -50,28 +63,29 @@ const OWNER_MS = 3650 * 86_400_000;
  * @throws KbisectError naming the file that is wrong
  */
 export async function openEntrance(
-  options: { readonly state: string; readonly listen: string; readonly http: string },
-  tls: TlsSettings | undefined,
+  coordinator: Entered,
+  { tls, secretFile }: { readonly tls: TlsSettings | undefined; readonly secretFile: string | undefined },
+  shared: OpenJournal['shared'],
   now: () => number,
+  log: Logger,
 ): Promise<Entrance> {
-  const directory = join(options.state, 'identity');
+  const { id, state, listen, http, advertise = listen } = coordinator;
+  const directory = join(state, 'identity');
   // It is for the entrance as it was at another start.
   await rm(join(directory, 'owner.json'), { force: true });
-  if (tls === undefined && isLoopback(options.listen) && isLoopback(options.http)) {
+  if (tls === undefined && isLoopback(listen) && isLoopback(http)) {
     return {
       gate: new Gate(undefined),
       identity: undefined,
       scheme: 'http',
       grpc: ServerCredentials.createInsecure(),
       createHttp: (listener) => createServer(listener),
+      peerTls: undefined,
     };
   }
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const authority = await ownAuthority(directory, now());
-  const credentials = await Credentials.open(join(directory, 'credentials.json'), now);
-  const hosts = [options.listen, options.http]
-    .map(hostOf)
-    .filter((host) => host !== '0.0.0.0' && host !== '::');
+  const { authority, credentials } = await openIdentity(directory, shared, secretFile, now, log);
+  const hosts = [listen, http, advertise].map(hostOf).filter((host) => host !== '0.0.0.0' && host !== '::');
   const own = await labs(tls);
   const server = own ?? (await authority.forServer([...hosts, ...(tls?.names ?? [])], now()));
   const trusted = own?.authority ?? authority.pair.certificate;
@@ -91,35 +105,13 @@ export async function openEntrance(
       authority,
       credentials,
       fingerprint: fingerprintOf(derOf(trusted)),
-      letOwnerIn: (address) => letOwnerIn(credentials, directory, address, trusted),
+      letOwnerIn: (address) => letOwnerIn(credentials, id, directory, address, trusted),
     },
     scheme: 'https',
     grpc,
     createHttp: (listener) => createSecureServer(asked, listener),
+    peerTls: shared && (await forPeers(directory, await authority.forCoordinator(id, now()), trusted)),
   };
-}
-
-/** The farm's authority, made at the first start. */
-async function ownAuthority(directory: string, now: number): Promise<Authority> {
-  const path = join(directory, 'authority.pem');
-  const both = await readIfThere(path);
-  if (both === undefined) {
-    const authority = await Authority.make(now);
-    const { key, certificate } = authority.pair;
-    await writePrivately(path, key + certificate);
-    return authority;
-  }
-  try {
-    const [key = ''] = /-----BEGIN PRIVATE KEY-----[^]*?-----END PRIVATE KEY-----\n/.exec(both) ?? [];
-    const [certificate = ''] =
-      /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----\n?/.exec(both) ?? [];
-    return await Authority.of({ key, certificate });
-  } catch (error) {
-    throw new KbisectError(
-      'data-loss',
-      `${path}: ${messageOf(error)}; put back a copy, or remove it: all have to join anew`,
-    );
-  }
 }
 
 /** The certificate that the lab gave the coordinator, if it did. */
@@ -137,22 +129,35 @@ function ended(pem: string): string {
   return pem.endsWith('\n') ? pem : `${pem}\n`;
 }
 
+/** Puts what this coordinator shows to the others where git finds it. */
+async function forPeers(directory: string, own: KeyPair, trusted: string): Promise<GitTls> {
+  const file = (name: string) => join(directory, name);
+  const files = {
+    authority: file('peers.pem'),
+    certificate: file('peer-certificate.pem'),
+    key: file('peer-key.pem'),
+  };
+  await writePrivately(files.authority, trusted);
+  await writePrivately(files.certificate, own.certificate);
+  await writePrivately(files.key, own.key);
+  return files;
+}
+
 /** The login with which `kbisect token` on this machine is an admin: who can read the state owns the farm anyway. */
 async function letOwnerIn(
   credentials: Credentials,
+  coordinator: string,
   directory: string,
   address: string,
   authority: string,
 ): Promise<void> {
-  const before = credentials.list().find(({ name, revoked }) => name === OWNER && !revoked);
-  if (before) await credentials.revoke(before.id);
-  const { secret } = await credentials.issueTo(OWNER, OWNER_MS);
+  const { credential, secret } = await credentials.issueToOwner(coordinator, OWNER_MS);
   const reached = address.replace(/^(0\.0\.0\.0|\[::\]):/, '127.0.0.1:');
   const login: Login = {
     address: reached,
     authority,
     secret: bearerText(secret),
-    name: OWNER,
+    name: credential.name,
     role: 'admin',
   };
   await writePrivately(join(directory, 'owner.json'), `${JSON.stringify(login)}\n`);

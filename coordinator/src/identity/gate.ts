@@ -5,6 +5,7 @@ import { ServerInterceptingCall, ServerListenerBuilder, status, type ServerInter
 import { isLoopback } from '@kbisect/shared/identity/loopback';
 import { parseBearer } from '@kbisect/shared/identity/token';
 import { mayCall, mayRequest, routeOf, type Principal } from './access.js';
+import { COORDINATOR } from './certificates.js';
 import type { Credentials } from './credentials.js';
 
 /** Where a browser keeps its login: only ever sent to this host, over TLS, and from its own pages. */
@@ -141,6 +142,7 @@ export class Gate {
     }
     const { CN: name, OU: id } = (certificate?.subject ?? {}) as { CN?: unknown; OU?: unknown };
     if (typeof name !== 'string' || typeof id !== 'string') return NOBODY;
+    if (id === COORDINATOR) return { kind: 'coordinator' };
     return this.credentials.agent(id, name, address);
   }
 
@@ -164,7 +166,8 @@ function refusal(principal: Principal, path: string): { code: status; details: s
       return { code: status.PERMISSION_DENIED, details };
     }
     case 'agent':
-      return { code: status.PERMISSION_DENIED, details: `${what} is not for agents` };
+    case 'coordinator':
+      return { code: status.PERMISSION_DENIED, details: `${what} is not for ${principal.kind}s` };
     case 'nobody':
     case 'local':
       return {

@@ -9,6 +9,7 @@ export function maySee(caller: Principal, spec: JobSpec): boolean {
     case 'person':
       return !spec.private || spec.submitter === caller.name || atLeast(caller.role, 'operator');
     case 'agent':
+    case 'coordinator':
     case 'nobody':
       return false;
   }

@@ -3,7 +3,7 @@ import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { z } from 'zod';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
-import type { Git } from '@kbisect/shared/git';
+import { gitEnvironmentFor, type Git, type GitTls } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import { run } from '@kbisect/shared/process';
@@ -30,19 +30,24 @@ export class Peers {
     private readonly bucket: KV,
     private readonly me: Candidate & { readonly gitUrl: string },
     private readonly git: Git,
+    private readonly tls: GitTls | undefined,
     private readonly log: Logger,
   ) {}
 
-  /** @param connection stays the caller's */
+  /**
+   * @param connection stays the caller's
+   * @param tls how the others' repositories are reached; undefined where they are plain
+   */
   static async open(
     connection: NatsConnection,
     replicas: number,
     me: Candidate & { readonly gitUrl: string },
     git: Git,
+    tls: GitTls | undefined,
     log: Logger,
   ): Promise<Peers> {
     const bucket = await new Kvm(connection).create(BUCKET, { replicas, ttl: PRESENT_MS });
-    return new Peers(bucket, me, git, log);
+    return new Peers(bucket, me, git, tls, log);
   }
 
   /** Says that it is there, and fetches what the leader has while that is another one, until the signal is aborted. */
@@ -118,8 +123,16 @@ export class Peers {
     signal: AbortSignal,
   ): Promise<boolean> {
     const [verb = '', ...options] = command;
-    const args = ['-c', 'http.proxy=', verb, '--quiet', ...options, '--', gitUrl, ...refspecs];
-    const done = await run(this.git.command(args, { signal }));
+    // Where the farm is guarded nothing goes to one that is not, whatever it says of itself.
+    const { protocol } = new URL(this.me.gitUrl);
+    const only = [
+      'protocol.allow=never',
+      `protocol.${protocol.replace(':', '')}.allow=always`,
+      'http.proxy=',
+    ];
+    const settings = only.flatMap((setting) => ['-c', setting]);
+    const args = [...settings, verb, '--quiet', ...options, '--', gitUrl, ...refspecs];
+    const done = await run(this.git.command(args, { signal, env: gitEnvironmentFor(this.tls) }));
     if (done.status !== 0) this.log.debug({ gitUrl, stderr: done.stderr.slice(-500) }, `git ${verb} failed`);
     return done.status === 0;
   }

@@ -8,7 +8,7 @@ import type {
 import { bearerText, parseBearer, tokenText } from '@kbisect/shared/identity/token';
 import { agentName } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
-import type { Credential } from '../identity/credentials.js';
+import type { Credential } from '../identity/credential.js';
 import type { Identity } from '../identity/entrance.js';
 import type { Gate } from '../identity/gate.js';
 import type { LoginLimit } from '../identity/login-limit.js';
