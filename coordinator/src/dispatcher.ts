@@ -128,7 +128,7 @@ export class Dispatcher {
     if ('job' in input) this.activity.emit(input.job);
     else if (input.kind === 'progress' && input.progress.lease) this.#announce(input.progress.lease.lease);
     // Which agents there are is why jobs wait.
-    else if (MACHINES.has(input.kind)) for (const job of this.activity.eventNames()) this.activity.emit(job);
+    else if (MACHINES.has(input.kind)) for (const job of this.farm.running.keys()) this.activity.emit(job);
     if (input.kind !== 'tick') this.changes.emit('change');
     this.#open ??= this.#begin();
     this.#open.outputs.push(output);

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '@kbisect/shared/clock';
@@ -83,6 +84,25 @@ describe('a session', () => {
     const held = holdSession(stream('1', PROTOCOL, labels), parts, { kind: 'local' });
     await expect(held).rejects.toMatchObject({ code: 'invalid-argument' });
     expect(dispatcher.farm.agents.size).toBe(0);
+  });
+
+  it('that begins while somebody waits for news of a job is held', async () => {
+    const dispatcher = dispatcherWithoutJobs();
+    const waiting = new AbortController();
+    const news = once(dispatcher.activity, 'a job', { signal: waiting.signal });
+    const call = stream();
+    const parts = {
+      dispatcher,
+      consoles: new LiveConsoles(),
+      welcome: Welcome.fromPartial({ heartbeatSeconds: 1 }),
+      log,
+    };
+    const session = holdSession(call, parts, { kind: 'local' });
+    await expect.poll(() => dispatcher.farm.agents.get(agentName('one'))?.connected).toBe(true);
+    call.hangUp();
+    await session;
+    waiting.abort();
+    await expect(news).rejects.toThrow('aborted');
   });
 
   it('that took the place of one whose end was not noticed is not ended with it', async () => {
