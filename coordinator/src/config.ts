@@ -5,6 +5,7 @@ import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import type { CachePlace } from './cache/open-cache.js';
 import type { TlsSettings } from './identity/entrance.js';
 import type { JournalPlace } from './journal/open-journal.js';
+import { natsSettings, readNatsAccess, type NatsAccess } from './nats-access.js';
 import type { Webhook } from './events/webhooks.js';
 import { DEFAULT_TIMING, type Timing } from './scheduler/timing.js';
 
@@ -65,6 +66,8 @@ const file = z.strictObject({
    * digits, the same for all of them.
    */
   identity: z.strictObject({ secretFile: z.string() }).optional(),
+  /** How all NATS servers that are named here are reached: over TLS, and as which user. */
+  nats: natsSettings.default({}),
   /** NATS servers on whose subjects the events of jobs are published. */
   events: z.strictObject({ servers: z.string() }).optional(),
   /** Who is told when jobs begin and end; the secret is in a file of its own. */
@@ -81,7 +84,7 @@ export interface Config {
   readonly journal: JournalPlace;
   readonly hooks: readonly Webhook[];
   /** NATS servers that are told of every event. */
-  readonly events: string | undefined;
+  readonly events: { readonly servers: string; readonly access: NatsAccess } | undefined;
   readonly tls: TlsSettings | undefined;
   /** With what is in it the farm's identity is sealed where coordinators share it. */
   readonly secretFile: string | undefined;
@@ -92,7 +95,7 @@ export interface Config {
  * @throws KbisectError `invalid-argument` naming the file and the setting that is wrong
  */
 export async function readConfig(path: string | undefined): Promise<Config> {
-  if (path === undefined) return configOf({}, '');
+  if (path === undefined) return configOf(file.parse({}), '');
   let text: unknown;
   try {
     text = JSON.parse(await readFile(path, 'utf8'));
@@ -119,16 +122,17 @@ async function configOf(settings: z.infer<typeof file>, path: string): Promise<C
     );
   }
   const hooks = await readHooks(webhooks, path);
+  const access = await readNatsAccess(settings.nats);
   const journal: JournalPlace = settings.journal
-    ? { kind: 'jetstream', ...settings.journal }
+    ? { kind: 'jetstream', ...settings.journal, access }
     : { kind: 'embedded' };
   return {
     timing,
     bounds: boundsFrom(cache, path),
-    cache: placeFrom(cache),
+    cache: placeFrom(cache, access),
     journal,
     hooks,
-    events: settings.events?.servers,
+    events: settings.events && { ...settings.events, access },
     tls: settings.tls,
     secretFile: settings.identity?.secretFile,
   };
@@ -152,9 +156,9 @@ async function readHooks(
 
 type CacheSettings = NonNullable<z.infer<typeof file>['cache']>;
 
-function placeFrom({ remote, jetstream }: CacheSettings): CachePlace {
+function placeFrom({ remote, jetstream }: CacheSettings, access: NatsAccess): CachePlace {
   if (remote) return { kind: 'remote', ...remote };
-  if (jetstream) return { kind: 'jetstream', ...jetstream };
+  if (jetstream) return { kind: 'jetstream', ...jetstream, access };
   return { kind: 'disk' };
 }
 

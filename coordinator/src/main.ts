@@ -118,7 +118,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     timing,
     bounds,
     hooks,
-    events: eventServers,
+    events: eventPlace,
     tls,
     secretFile,
     ...places
@@ -160,7 +160,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     const metrics = new FarmMetrics({ farm, files: cache.disk.files, doors: Object.values(doors), now });
     const webhooks = new Webhooks(hooks, log, closing.signal);
     opened.push(() => webhooks.settled());
-    const nats = eventServers === undefined ? undefined : await connectNats(eventServers);
+    const nats = eventPlace && (await connectNats(eventPlace.servers, eventPlace.access));
     if (nats) opened.push(() => nats.drain());
     const natsEvents = nats && new NatsEvents(nats);
     const traces = Traces.fromEnvironment(VERSION);

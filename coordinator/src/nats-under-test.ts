@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { killGroup, run, startProcess } from '@kbisect/shared/process';
+import type { NatsAccess } from './nats-access.js';
 
 // A real nats-server with JetStream, for tests.
 
@@ -18,10 +19,16 @@ export interface NatsUnderTest {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a server that keeps its streams in a directory of its own, and connects to it. */
-export async function startNats(): Promise<NatsUnderTest> {
+/**
+ * Starts a server that keeps its streams in a directory of its own, and connects to it.
+ * @param more arguments of the server
+ */
+export async function startNats(
+  more: readonly string[] = [],
+  access: NatsAccess = {},
+): Promise<NatsUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), 'kbisect-nats-'));
-  const args = ['--jetstream', '--store_dir', directory, '--addr', '127.0.0.1', '--port', '-1'];
+  const args = ['--jetstream', '--store_dir', directory, '--addr', '127.0.0.1', '--port', '-1', ...more];
   const server = startProcess({ program: 'nats-server', args }, ['ignore', 'ignore', 'pipe']);
   let said = '';
   let port: string | undefined;
@@ -32,7 +39,7 @@ export async function startNats(): Promise<NatsUnderTest> {
   }
   server.stderr?.resume();
   const servers = `127.0.0.1:${port}`;
-  const connection = await connect({ servers, waitOnFirstConnect: true });
+  const connection = await connect({ servers, waitOnFirstConnect: true, ...access });
   const stop = async () => {
     await connection.close();
     const closed = once(server, 'close');

@@ -1,15 +1,23 @@
+import { isIP } from 'node:net';
 import { errors } from '@nats-io/nats-core';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
+import { hostOf } from '@kbisect/shared/identity/loopback';
+import type { NatsAccess } from './nats-access.js';
 
 /**
  * Connects to one of the servers of a NATS cluster, and to another whenever that one is lost. The caller closes it.
  * @param servers `host:port` each, or a URL, with commas between them
- * @throws KbisectError `unavailable` when none can be reached
+ * @param access default: plain, as nobody
+ * @throws KbisectError `unavailable` when none can be reached, or none is one of ours; `invalid-argument` when they are
+ *   addresses, over TLS
  */
-export async function connectNats(servers: string): Promise<NatsConnection> {
+export async function connectNats(servers: string, access: NatsAccess = {}): Promise<NatsConnection> {
+  // The client's library checks a certificate against the name that is dialled, and against no address.
+  if (access.tls && servers.split(',').some((server) => isIP(hostOf(server.replace(/^\w+:\/\//, ''))) !== 0))
+    throw new KbisectError('invalid-argument', `over TLS NATS servers are given by name, not ${servers}`);
   try {
-    return await connect({ servers: servers.split(','), maxReconnectAttempts: -1 });
+    return await connect({ servers: servers.split(','), maxReconnectAttempts: -1, ...access });
   } catch (error) {
     throw new KbisectError('unavailable', `no NATS server at ${servers}: ${messageOf(error)}`);
   }

@@ -6,6 +6,7 @@ import { KbisectError } from '@kbisect/shared/errors';
 import { run } from '@kbisect/shared/process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { repositoryOf, Running } from '../../coordinator/cli/program-under-test.js';
+import { readNatsAccess } from '../../coordinator/src/nats-access.js';
 import { natsIsInstalled, startNats, type NatsUnderTest } from '../../coordinator/src/nats-under-test.js';
 import { answered } from './callers.js';
 import { GuardedFarm } from './guarded-farm.js';
@@ -22,12 +23,24 @@ describe.skipIf(!natsIsInstalled)('several coordinators over TLS', () => {
   let addresses: string;
 
   beforeAll(async () => {
-    nats = await startNats();
     directory = await mkdtemp(join(tmpdir(), 'kbisect-several-'));
+    const [user, password] = ['farm', randomBytes(8).toString('hex')];
+    const passwordFile = join(directory, 'password');
+    await writeFile(passwordFile, password);
+    nats = await startNats(
+      ['--user', user, '--pass', password],
+      await readNatsAccess({ user, passwordFile }),
+    );
     const secretFile = join(directory, 'secret');
     await writeFile(secretFile, randomBytes(32).toString('hex'));
     const { servers } = nats;
-    const config = { identity: { secretFile }, journal: { servers }, cache: { jetstream: { servers } } };
+    const config = {
+      nats: { user, passwordFile },
+      identity: { secretFile },
+      journal: { servers },
+      cache: { jetstream: { servers } },
+      events: { servers },
+    };
     leader = await GuardedFarm.start(config);
     others = await Promise.all([GuardedFarm.start(config), GuardedFarm.start(config)]);
     addresses = [leader, ...others].map(({ grpc }) => grpc).join(',');

@@ -14,6 +14,7 @@ import { VerifyingBlobStore } from '@kbisect/shared/cache/verifying-blob-store';
 import type { Clock } from '@kbisect/shared/clock';
 import type { Logger } from '@kbisect/shared/log';
 import { ANSWER_MS, connectNats } from '../nats.js';
+import type { NatsAccess } from '../nats-access.js';
 import { JetStreamActionCache } from './jetstream-action-cache.js';
 import { JetStreamBlobStore } from './jetstream-blob-store.js';
 
@@ -28,6 +29,7 @@ export type CachePlace =
       readonly servers: string;
       readonly bucket: string;
       readonly replicas: number;
+      readonly access?: NatsAccess;
     };
 
 /** A cache that is open. */
@@ -72,8 +74,8 @@ export async function openCache(
       return { disk, blobs, actions: endpoint.actions, close };
     }
     case 'jetstream': {
-      const { servers, bucket, replicas } = place;
-      const connection = await connectNats(servers);
+      const { servers, bucket, replicas, access } = place;
+      const connection = await connectNats(servers, access);
       const client = jetstream(connection, { timeout: ANSWER_MS });
       const objects = await new Objm(client).create(bucket, { ...BUCKET, replicas });
       const results = await new Kvm(client).create(bucket, { history: 1, replicas });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connectNats } from '../nats.js';
+import type { NatsAccess } from '../nats-access.js';
 import { EmbeddedJournal } from './embedded-journal.js';
 import { JetStreamJournal } from './jetstream-journal.js';
 import type { Journal } from './journal.js';
@@ -9,7 +10,12 @@ import type { Journal } from './journal.js';
 export type JournalPlace =
   | { readonly kind: 'embedded' }
   /** A stream of NATS JetStream: the servers as NATS names them, and how many of them keep each event. */
-  | { readonly kind: 'jetstream'; readonly servers: string; readonly replicas: number };
+  | {
+      readonly kind: 'jetstream';
+      readonly servers: string;
+      readonly replicas: number;
+      readonly access?: NatsAccess;
+    };
 
 /** A journal that is open. */
 export interface OpenJournal {
@@ -29,8 +35,8 @@ export async function openJournal(place: JournalPlace, state: string): Promise<O
     const journal = new EmbeddedJournal(join(state, 'journal.mdb'));
     return { journal, close: () => journal.close() };
   }
-  const { servers, replicas } = place;
-  const connection = await connectNats(servers);
+  const { servers, replicas, access } = place;
+  const connection = await connectNats(servers, access);
   try {
     const journal = await JetStreamJournal.open(connection, replicas);
     return { journal, shared: { connection, replicas }, close: () => connection.close() };
