@@ -1,5 +1,12 @@
 import type { Mode } from '@kbisect/shared/gen/kbisect/v1/job';
-import { JobState, LeaseEnd, Verdict, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  JobEvent_Leased,
+  JobState,
+  LeaseEnd,
+  Verdict,
+  type JobEvent,
+  type JobSpec,
+} from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { WatchMessage } from './watch-job.js';
 
@@ -19,8 +26,11 @@ export const event = (seconds: number, fact: NonNullable<JobEvent['fact']>): Wat
   value: { at: new Date(at(seconds)), fact },
 });
 
-const leased = (seconds: number, lease: string, agent: string, commit: string) =>
-  event(seconds, { $case: 'leased', value: { lease, epoch: 1, commit, agent } });
+export const leased = (seconds: number, lease: string, agent: string, commit: string) =>
+  event(seconds, {
+    $case: 'leased',
+    value: JobEvent_Leased.fromPartial({ lease, epoch: 1, commit, agent }),
+  });
 const done = (seconds: number, lease: string) =>
   event(seconds, { $case: 'leaseEnded', value: { lease, reason: LeaseEnd.LEASE_END_DONE, detail: '' } });
 const judged = (seconds: number, commit: string, verdict: Verdict) =>

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Mode } from '@kbisect/shared/gen/kbisect/v1/job';
 import { coloured, paintFor, plain } from './paint.js';
 import { advance, unknownProgress, type Progress } from './progress.js';
-import { at, event, recordedJob } from './recorded-job.js';
+import { at, leased, recordedJob } from './recorded-job.js';
 import { view } from './view.js';
 import type { WatchMessage } from './watch-job.js';
 
@@ -58,10 +58,7 @@ describe('the live display', () => {
 
   it('stays within the rows of the terminal however many agents there are', () => {
     const leases = Array.from({ length: 64 }, (_, number) =>
-      event(143, {
-        $case: 'leased',
-        value: { lease: `x${number}`, epoch: 1, commit: '6'.repeat(40), agent: `lab-${number}` },
-      }),
+      leased(143, `x${number}`, `lab-${number}`, '6'.repeat(40)),
     );
     const lines = view(told([...recordedJob(Mode.MODE_FIX), ...leases]), canvas);
     expect(lines.length).toBeLessThan(canvas.rows);

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { LeaseEnd, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobEvent_Leased, LeaseEnd, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId } from '@kbisect/shared/ids';
 import { SlotHistory } from './slot-history.js';
 
 const job = jobId('job');
 const leased = (lease: string, agent: string, second: number): JobEvent => ({
   at: new Date(second * 1000),
-  fact: { $case: 'leased', value: { lease, agent, commit: 'c', epoch: 1 } },
+  fact: { $case: 'leased', value: JobEvent_Leased.fromPartial({ lease, agent, commit: 'c', epoch: 1 }) },
 });
 const over = (lease: string, second: number, reason = LeaseEnd.LEASE_END_DONE): JobEvent => ({
   at: new Date(second * 1000),

@@ -1,7 +1,8 @@
 import { EventEmitter, once } from 'node:events';
 import type { Journal } from '@kbisect/coordinator/journal/journal';
+import { decodeEvent, encodeEvent } from '@kbisect/coordinator/journal/stored-events';
 import { KbisectError } from '@kbisect/shared/errors';
-import { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { JobId } from '@kbisect/shared/ids';
 import type { Chance } from './chance.js';
 import type { Life, VirtualTime } from './virtual-time.js';
@@ -37,7 +38,7 @@ export class Disk {
   }
 
   read(job: JobId, from = 0): JobEvent[] {
-    return (this.#streams.get(job) ?? []).slice(from).map((bytes) => JobEvent.decode(bytes));
+    return (this.#streams.get(job) ?? []).slice(from).map((bytes) => decodeEvent(job, bytes));
   }
 
   version(job: JobId): number {
@@ -49,7 +50,7 @@ export class Disk {
     this.#streams.set(job, [...(this.#streams.get(job) ?? []), ...encoded]);
     this.onDurable(
       job,
-      encoded.map((bytes) => JobEvent.decode(bytes)),
+      encoded.map((bytes) => decodeEvent(job, bytes)),
       late,
     );
   }
@@ -69,7 +70,7 @@ export class SimulatedJournal implements Journal {
 
   append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
     const { time, chance, faults } = this.disk;
-    const encoded = events.map((event) => Buffer.from(JobEvent.encode(event).finish()));
+    const encoded = events.map(encodeEvent);
     return new Promise((resolve, reject) => {
       const answer = (settle: () => void) => this.life.after(faults.writeMs * chance.between(0, 1), settle);
       const write = () => {

@@ -1,10 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
 import { KbisectError, systemCode } from '@kbisect/shared/errors';
-import { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId, type JobId } from '@kbisect/shared/ids';
 import type { Journal } from './journal.js';
 import { LiveEvents } from './live-events.js';
+import { decodeEvent, encodeEvent } from './stored-events.js';
 
 type Key = [job: JobId, position: number];
 
@@ -20,7 +21,7 @@ export class EmbeddedJournal implements Journal {
   }
 
   async append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
-    const encoded = events.map((event) => Buffer.from(JobEvent.encode(event).finish()));
+    const encoded = events.map(encodeEvent);
     try {
       await this.#db.transaction(() => {
         const version = this.#version(job);
@@ -46,7 +47,7 @@ export class EmbeddedJournal implements Journal {
   }
 
   read(job: JobId, from = 0): Promise<JobEvent[]> {
-    return Promise.resolve(this.#read(job, from));
+    return new Promise((resolve) => resolve(this.#read(job, from)));
   }
 
   subscribe(job: JobId, signal: AbortSignal): AsyncIterable<readonly JobEvent[]> {
@@ -62,7 +63,7 @@ export class EmbeddedJournal implements Journal {
         await turn(); // a long journal is no reason to answer nobody
         [job, events] = [jobId(key[0]), []];
       }
-      events.push(JobEvent.decode(value));
+      events.push(decodeEvent(job, value));
     }
     if (job !== undefined) yield [job, events];
   }
@@ -78,7 +79,7 @@ export class EmbeddedJournal implements Journal {
 
   #read(job: JobId, from: number): JobEvent[] {
     return [...this.#db.getRange({ start: [job, from], end: [job, Infinity] })].map(({ value }) =>
-      JobEvent.decode(value),
+      decodeEvent(job, value),
     );
   }
 

@@ -16,6 +16,7 @@ import { jobId, type JobId } from '@kbisect/shared/ids';
 import { ANSWER_MS, answered, asked } from '../nats.js';
 import type { Journal } from './journal.js';
 import { LiveEvents } from './live-events.js';
+import { decodeAppend, encodeAppend } from './stored-events.js';
 
 const STREAM = 'kbisect-jobs';
 const SUBJECT = 'kbisect.job.';
@@ -91,7 +92,7 @@ export class JetStreamJournal implements Journal {
   async append(job: JobId, expectedVersion: number, events: readonly JobEvent[]): Promise<void> {
     const { sequence, version } = this.#ends.get(job) ?? endOf(await this.#lastOf(job));
     if (version !== expectedVersion) throw this.#rivalled(job, version, expectedVersion);
-    const bytes = JobEvents.encode({ first: expectedVersion, events: [...events] }).finish();
+    const bytes = encodeAppend(expectedVersion, events);
     if (bytes.length > this.maxBytes) {
       throw new KbisectError(
         'resource-exhausted',
@@ -152,7 +153,7 @@ export class JetStreamJournal implements Journal {
       for await (const { subject, seq, data } of this.#consume()) {
         if (subject.startsWith(SUBJECT)) {
           const job = jobId(subject.slice(SUBJECT.length));
-          const { events } = JobEvents.decode(data);
+          const { events } = decodeAppend(job, data);
           const known = streams.get(job);
           if (known) known.push(...events);
           else streams.set(job, events);
@@ -202,7 +203,7 @@ export class JetStreamJournal implements Journal {
   /** Events from position `from`, until `to` of them are there. */
   async *#follow(job: JobId, from: number, to: number): AsyncGenerator<JobEvent> {
     for await (const { data } of this.#consume(SUBJECT + job)) {
-      const { first, events } = JobEvents.decode(data);
+      const { first, events } = decodeAppend(job, data);
       for (const [n, event] of events.entries()) if (first + n >= from) yield event;
       if (first + events.length >= to) return;
     }

@@ -5,7 +5,14 @@ import { EmbeddedJournal } from '@kbisect/coordinator/journal/embedded-journal';
 import { Farm } from '@kbisect/coordinator/scheduler/farm';
 import { DEFAULT_TIMING } from '@kbisect/coordinator/scheduler/timing';
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
-import { JobState, LeaseEnd, Mode, Outcome, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
+import {
+  JobEvent_Leased,
+  JobState,
+  LeaseEnd,
+  Mode,
+  Outcome,
+  Verdict,
+} from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId } from '@kbisect/shared/ids';
 import { figureTable } from '../figures.js';
 
@@ -81,7 +88,13 @@ function eventsOf(job: string): JobEvent[] {
     facts.push(
       {
         $case: 'leased',
-        value: { lease, epoch: test + 1, commit: commit(test + 3), agent: 'one', trials: 1 },
+        value: JobEvent_Leased.fromPartial({
+          lease,
+          epoch: test + 1,
+          commit: commit(test + 3),
+          agent: 'one',
+          trials: 1,
+        }),
       },
       { $case: 'tried', value: { ...blank, lease, commit: commit(test + 3), outcome, seconds: 1 } },
       { $case: 'judged', value: { commit: commit(test + 3), verdict: Verdict.VERDICT_OLD, reason: 'pass' } },
