@@ -6,6 +6,8 @@ import { run, runText } from '@kbisect/shared/process';
 
 /** What belongs to the place and not to the jobs. */
 const LEFT_OUT = ['lock', 'log', 'agents', 'cache/tmp', 'journal.mdb', 'journal.mdb-lock'];
+/** What is made of the journal again. */
+const SHORTCUTS = ['snapshots.mdb', 'snapshots.mdb-lock'];
 /** What tar ends with when a file grew while it was read, which the journal's copy does not name. */
 const CHANGED = 1;
 
@@ -27,7 +29,7 @@ export async function backup(state: string, file: string, options: { cache: bool
     const isHere = (await readdir(state)).includes('journal.mdb');
     if (isHere) await copyJournal(journal, join(place, 'journal.copy'));
     else process.stderr.write('the journal is in NATS; back its streams up there\n');
-    const excluded = [...LEFT_OUT, ...(options.cache ? [] : ['cache/blobs', 'cache/actions'])];
+    const excluded = [...LEFT_OUT, ...SHORTCUTS, ...(options.cache ? [] : ['cache/blobs', 'cache/actions'])];
     const renamed = '--transform=s,^\\./journal\\.copy$,./journal.mdb,';
     const args = ['--zstd', '-cf', partial, renamed, ...excluded.map((path) => `--exclude=./${path}`)];
     // Keys are in it: tar keeps the mode of what is there.

@@ -128,7 +128,7 @@ function advanceBy(progress: Progress, { at, fact }: JobEvent): Progress {
     case 'started':
       return { ...progress, total: fact.value.candidates, left: progress.left ?? fact.value.candidates };
     case 'leased': {
-      const { lease, agent, commit, expectedSeconds = 0 } = fact.value;
+      const { lease, agent, commit, expectedSeconds } = fact.value;
       const started = {
         agent,
         commit,

@@ -2,7 +2,7 @@ import { KbisectError } from '@kbisect/shared/errors';
 import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Dispatcher } from './dispatcher.js';
-import type { Job } from './scheduler/job.js';
+import { itIsOver, PastJob, type KnownJob } from './scheduler/past-job.js';
 
 /** What a person wants of a commit, and who it is. */
 export interface ByHand {
@@ -26,7 +26,7 @@ const MAX_NAME = 128;
  */
 export async function mark(
   dispatcher: Dispatcher,
-  job: Job,
+  job: KnownJob,
   { verdict, ...request }: ByHand & { readonly verdict: Verdict },
 ): Promise<CommitId> {
   if (verdict === Verdict.VERDICT_UNSPECIFIED)
@@ -40,13 +40,14 @@ export async function mark(
  * Has a commit of a job's range tried again; resolves, with the commit, when that is in the journal.
  * @throws KbisectError `not-found` or `failed-precondition` when it is refused
  */
-export async function rerun(dispatcher: Dispatcher, job: Job, request: ByHand): Promise<CommitId> {
+export async function rerun(dispatcher: Dispatcher, job: KnownJob, request: ByHand): Promise<CommitId> {
   const commit = commitOf(job, request.commit);
   await dispatcher.post({ kind: 'rerun', job: job.id, commit, by: nameOf(request.by) });
   return commit;
 }
 
-function commitOf(job: Job, prefix: string): CommitId {
+function commitOf(job: KnownJob, prefix: string): CommitId {
+  if (job instanceof PastJob) throw itIsOver(job.id);
   const matches = prefix === '' ? [] : job.named(prefix.toLowerCase());
   const [only] = matches;
   if (only !== undefined && matches.length === 1) return only;

@@ -2,18 +2,21 @@ import { EventEmitter } from 'node:events';
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError, messageOf, type ErrorCode } from '@kbisect/shared/errors';
 import type { BuildRecord } from '@kbisect/shared/build-record';
-import type { BlobRef, JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
 import { leaseId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import type { RangeChanges } from './classes/prediction.js';
 import type { Journal } from './journal/journal.js';
+import type { Snapshots } from './journal/snapshots.js';
 import type { Farm } from './scheduler/farm.js';
 import type { Input } from './scheduler/inputs.js';
 import type { Effect, Output, Question } from './scheduler/output.js';
 import type { Range } from './scheduler/range.js';
 import type { Suspects } from './search/priors.js';
 import type { CommitGraph } from './search/graph.js';
+import { readJobs, type FoundJob } from './snapshot/read-jobs.js';
+import { SnapshotKeeper } from './snapshot/snapshot-keeper.js';
 
 const TICK_MS = 1000;
 /** Why a journal does not take events for a while. */
@@ -30,6 +33,7 @@ export interface AgentLine {
 /** What the dispatcher does its I/O with. */
 export interface Surroundings {
   readonly journal: Journal;
+  readonly snapshots: Snapshots;
   readonly readRange: (spec: JobSpec, signal: AbortSignal, job: JobId) => Promise<Range>;
   readonly readChanges: (
     graph: CommitGraph,
@@ -66,6 +70,7 @@ export class Dispatcher {
   readonly activity = new EventEmitter().setMaxListeners(0);
   /** Emits `change` when anything of the farm may have changed. */
   readonly changes = new EventEmitter<{ change: [] }>().setMaxListeners(0);
+  readonly #keeper: SnapshotKeeper;
   readonly #lines = new Map<AgentName, AgentLine>();
   /** What was made of inputs while the last batch is being written: it is written together, and then planned for. */
   #open: { readonly outputs: Output[]; readonly done: Promise<void> } | undefined;
@@ -75,20 +80,30 @@ export class Dispatcher {
     readonly farm: Farm,
     private readonly surroundings: Surroundings,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    const { journal, snapshots, log } = surroundings;
+    this.#keeper = new SnapshotKeeper(journal, snapshots, log, signal);
+  }
 
   /**
    * Takes up every job in the journal where it stood.
-   * @param replayed sees each job's events
+   * @param found sees each job as it was found
    */
-  async resume(replayed?: (job: JobId, events: readonly JobEvent[]) => void): Promise<void> {
-    const { journal, clock, log } = this.surroundings;
-    for await (const [job, events] of journal.readAll()) {
-      this.farm.replay(job, events, clock.now());
-      replayed?.(job, events);
+  async resume(found?: (job: FoundJob) => void): Promise<void> {
+    const { journal, snapshots, clock, log } = this.surroundings;
+    let restored = 0;
+    for await (const one of readJobs(journal, snapshots, log)) {
+      if (one.snapshot) {
+        this.farm.restore(one.job, one.snapshot);
+        restored += 1;
+      } else {
+        const job = this.farm.replay(one.job, one.events, clock.now());
+        if (job.over) this.#keeper.missed(one.job, one.events);
+      }
+      found?.(one);
     }
     const effects = this.farm.resume();
-    log.info({ jobs: this.farm.jobs.size, running: effects.length }, 'journal read');
+    log.info({ jobs: this.farm.jobs.size, restored, running: effects.length }, 'journal read');
     for (const effect of effects) this.#perform(effect);
   }
 
@@ -158,6 +173,7 @@ export class Dispatcher {
   /** Resolves when all that was posted so far is durable and done. */
   async settled(): Promise<void> {
     await this.#tail;
+    await this.#keeper.settled();
   }
 
   async #settle(output: Output): Promise<void> {
@@ -171,7 +187,10 @@ export class Dispatcher {
       fail(error);
       throw error;
     }
-    for (const [job] of appends) this.activity.emit(job);
+    for (const [job, { events }] of appends) {
+      this.activity.emit(job);
+      if (events.some(({ fact }) => fact?.$case === 'ended')) this.#keeper.ended(job);
+    }
     if (appends.length > 0) this.changes.emit('change');
     for (const effect of output.effects) this.#perform(effect);
   }

@@ -193,6 +193,7 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
       farm,
       {
         journal,
+        snapshots: kept.snapshots,
         readRange: async (spec, cancel, job) => {
           await cluster?.peers?.bring(needed.get(job) ?? [], cancel);
           return repository.readRange(spec, cancel);
@@ -294,10 +295,16 @@ async function serve(options: CoordinatorOptions, log: Logger, signal: AbortSign
     over.addEventListener('abort', () => ended.abort(new NotLeaderError(undefined)), { once: true });
     await journal.fence(token);
     await identity?.credentials.refresh();
-    await dispatcher.resume((job, events) => {
-      jobPins.take(job, events);
-      history.take(job, events);
-      if (peers) needed.set(job, commitsOfJob(events));
+    await dispatcher.resume((found) => {
+      const { job, snapshot } = found;
+      if (snapshot) {
+        jobPins.restore(snapshot.kept);
+        history.recall(job, snapshot, now());
+        return;
+      }
+      jobPins.take(job, found.events);
+      history.take(job, found.events);
+      if (peers) needed.set(job, commitsOfJob(found.events));
     });
     leads = true;
     health.leads();

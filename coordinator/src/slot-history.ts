@@ -1,6 +1,9 @@
-import type { JobEvent, LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
+import { JobEvents, type JobEvent, type LeaseEnd } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobSnapshot } from '@kbisect/shared/gen/kbisect/v1/snapshot';
 import type { JobId } from '@kbisect/shared/ids';
 
+/** What was over so long ago, in milliseconds, nobody is shown. */
+const SHOWN_MS = 24 * 3_600_000;
 /** So many of the latest leases are kept. */
 const MAX_SPANS = 5000;
 
@@ -43,6 +46,12 @@ export class SlotHistory {
         this.#put({ ...span, to: time, end: wordOf(fact.value.reason) });
       }
     }
+  }
+
+  /** Takes in the leases of a job that was over when the coordinator started. */
+  recall(job: JobId, { endedAt, leases }: JobSnapshot, now: number): void {
+    const isShown = endedAt !== undefined && now - endedAt.getTime() < SHOWN_MS;
+    if (isShown) this.take(job, JobEvents.decode(leases).events);
   }
 
   /** Spans that have changed since, oldest change first. */

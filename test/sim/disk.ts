@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
-import type { Journal } from '@kbisect/coordinator/journal/journal';
+import type { Journal, StreamEnd } from '@kbisect/coordinator/journal/journal';
+import type { Snapshots } from '@kbisect/coordinator/journal/snapshots';
 import { decodeEvent, encodeEvent } from '@kbisect/coordinator/journal/stored-events';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
@@ -19,6 +20,9 @@ export class Disk {
   readonly #streams = new Map<JobId, Buffer[]>();
   /** While it is full every append is refused. */
   full = false;
+
+  /** They survive the coordinator, too. */
+  readonly snapshots = new SimulatedSnapshots();
 
   constructor(
     readonly time: VirtualTime,
@@ -110,12 +114,37 @@ export class SimulatedJournal implements Journal {
     }
   }
 
-  async *readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
-    for (const job of this.disk.jobs) yield [job, await this.read(job)];
+  async *readAll(jobs?: ReadonlySet<JobId>): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    for (const job of this.disk.jobs) if (jobs?.has(job) !== false) yield [job, await this.read(job)];
+  }
+
+  async *ends(): AsyncIterable<StreamEnd> {
+    for (const job of this.disk.jobs) {
+      const events = await this.read(job);
+      yield { job, version: events.length, last: events.at(-1)! };
+    }
   }
 
   fence(): Promise<void> {
     return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+/** Snapshots on a simulated disk. */
+class SimulatedSnapshots implements Snapshots {
+  readonly #kept = new Map<JobId, Uint8Array>();
+
+  put(job: JobId, snapshot: Uint8Array): Promise<void> {
+    this.#kept.set(job, snapshot);
+    return Promise.resolve();
+  }
+
+  async *readAll(): AsyncIterable<readonly [JobId, Uint8Array]> {
+    yield* await Promise.resolve([...this.#kept]);
   }
 
   close(): Promise<void> {

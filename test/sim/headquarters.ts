@@ -43,6 +43,7 @@ export class Headquarters {
     const offsetMs = world.coordinatorOffset();
     const surroundings = {
       journal: mutant.journal(world.disk.open(life)),
+      snapshots: world.disk.snapshots,
       readRange: (spec: { title: string }) =>
         new Promise<Range>((resolve) => {
           life.after(world.chance.between(1, 2000), () =>

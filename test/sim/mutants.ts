@@ -1,9 +1,11 @@
 import type { Journal } from '@kbisect/coordinator/journal/journal';
 import { Farm } from '@kbisect/coordinator/scheduler/farm';
 import type { Input } from '@kbisect/coordinator/scheduler/inputs';
+import type { Job } from '@kbisect/coordinator/scheduler/job';
 import type { Output } from '@kbisect/coordinator/scheduler/output';
 import type { Timing } from '@kbisect/coordinator/scheduler/timing';
 import { type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobSnapshot } from '@kbisect/shared/gen/kbisect/v1/snapshot';
 import type { CoordinatorMessage, LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { AgentName, CommitId, JobId, LeaseId } from '@kbisect/shared/ids';
 
@@ -98,8 +100,18 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   ),
   'epochs begin anew with each coordinator': farm(
     class extends Farm {
-      override replay(id: JobId, events: readonly JobEvent[], now: number): void {
-        super.replay(id, events.map(withoutEpoch), now);
+      override replay(id: JobId, events: readonly JobEvent[], now: number): Job {
+        return super.replay(id, events.map(withoutEpoch), now);
+      }
+      override restore(id: JobId, snapshot: JobSnapshot): void {
+        super.restore(id, { ...snapshot, lastEpoch: 0 });
+      }
+    },
+  ),
+  'snapshots do not say which epochs were given': farm(
+    class extends Farm {
+      override restore(id: JobId, snapshot: JobSnapshot): void {
+        super.restore(id, { ...snapshot, lastEpoch: 0 });
       }
     },
   ),
@@ -177,7 +189,8 @@ function whole(inner: Journal): Journal {
     append: (...args) => inner.append(...args),
     read: (...args) => inner.read(...args),
     subscribe: (...args) => inner.subscribe(...args),
-    readAll: () => inner.readAll(),
+    readAll: (...args) => inner.readAll(...args),
+    ends: () => inner.ends(),
     fence: (token) => inner.fence(token),
     close: () => inner.close(),
   };
@@ -185,12 +198,12 @@ function whole(inner: Journal): Journal {
 
 /** The result as if it were the next one of that lease. */
 function renumbered<I extends Extract<Input, { kind: 'trial' | 'build' }>>(
-  { jobs }: Farm,
+  { running }: Farm,
   input: I,
   { id, epoch, agent, job }: { id: LeaseId; epoch: number; agent: AgentName; job: JobId },
 ): I {
   const lease: LeaseRef = { lease: id, epoch };
-  const seq = jobs.get(job)?.leases.get(id)?.received ?? 0;
+  const seq = running.get(job)?.leases.get(id)?.received ?? 0;
   return { ...input, agent, result: { ...input.result, lease, seq } };
 }
 

@@ -33,6 +33,11 @@ export class JobPins {
     if (kept.size > 0) this.#kept.set(job, kept);
   }
 
+  /** Takes in what a job that is over keeps. */
+  restore(kept: readonly Uint8Array[]): void {
+    for (const blob of kept) this.blobs.pin(digest(Buffer.from(blob).toString('hex')));
+  }
+
   #release(kept: Map<Digest, string | undefined>, culprit: string): void {
     for (const [blob, commit] of kept) {
       if (commit === undefined || commit === culprit) continue;

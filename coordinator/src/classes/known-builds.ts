@@ -44,6 +44,10 @@ export class KnownBuilds {
     return this.#builds.keys();
   }
 
+  get all(): Iterable<readonly [CommitId, KnownBuild]> {
+    return this.#builds;
+  }
+
   of(commit: CommitId): KnownBuild | undefined {
     return this.#builds.get(commit);
   }

@@ -3,7 +3,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { KbisectError, systemCode } from '@kbisect/shared/errors';
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId, type JobId } from '@kbisect/shared/ids';
-import type { Journal } from './journal.js';
+import type { Journal, StreamEnd } from './journal.js';
 import { LiveEvents } from './live-events.js';
 import { decodeEvent, encodeEvent } from './stored-events.js';
 
@@ -54,18 +54,15 @@ export class EmbeddedJournal implements Journal {
     return this.#live.follow(job, (from) => this.read(job, from), signal);
   }
 
-  async *readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
-    let job: JobId | undefined;
-    let events: JobEvent[] = [];
-    for (const { key, value } of this.#db.getRange()) {
-      if (key[0] !== job) {
-        if (job !== undefined) yield [job, events];
-        await turn(); // a long journal is no reason to answer nobody
-        [job, events] = [jobId(key[0]), []];
-      }
-      events.push(decodeEvent(job, value));
+  async *readAll(jobs?: ReadonlySet<JobId>): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    for await (const job of this.#jobs()) if (jobs?.has(job) !== false) yield [job, this.#read(job, 0)];
+  }
+
+  async *ends(): AsyncIterable<StreamEnd> {
+    for await (const job of this.#jobs()) {
+      for (const { key, value } of this.#db.getRange(lastOf(job)))
+        yield { job, version: key[1] + 1, last: decodeEvent(job, value) };
     }
-    if (job !== undefined) yield [job, events];
   }
 
   /** A file has one owner: there is nobody else. */
@@ -83,10 +80,32 @@ export class EmbeddedJournal implements Journal {
     );
   }
 
-  #version(job: JobId): number {
-    for (const key of this.#db.getKeys({ start: [job, Infinity], end: [job, -1], reverse: true, limit: 1 })) {
-      return key[1] + 1;
+  /** All jobs that have a stream; a long journal is no reason to answer nobody meanwhile. */
+  async *#jobs(): AsyncGenerator<JobId> {
+    for (let job = this.#next(); job !== undefined; job = this.#next(job)) {
+      yield job;
+      await turn();
     }
+  }
+
+  /** The job after another, or the first. */
+  #next(job?: JobId): JobId | undefined {
+    const beyond = job === undefined ? {} : { start: [job, Infinity] satisfies Key };
+    for (const [next] of this.#db.getKeys({ ...beyond, limit: 1 })) return jobId(next);
+    return undefined;
+  }
+
+  #version(job: JobId): number {
+    for (const key of this.#db.getKeys(lastOf(job))) return key[1] + 1;
     return 0;
   }
+}
+
+/** The range that has the last event of a job. */
+function lastOf(job: JobId) {
+  const [start, end]: [Key, Key] = [
+    [job, Infinity],
+    [job, -1],
+  ];
+  return { start, end, reverse: true, limit: 1 };
 }

@@ -1,21 +1,22 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  DeliverPolicy,
   jetstream,
   JetStreamApiError,
   jetstreamManager,
   type JetStreamClient,
   type JetStreamManager,
-  type JsMsg,
   type StoredMsg,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import { JobEvents, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId, type JobId } from '@kbisect/shared/ids';
-import { ANSWER_MS, answered, asked } from '../nats.js';
-import type { Journal } from './journal.js';
+import { ANSWER_MS, answered } from '../nats.js';
+import type { Journal, StreamEnd } from './journal.js';
 import { LiveEvents } from './live-events.js';
+import { messages, presentMessages, type Source } from './messages.js';
 import { decodeAppend, encodeAppend } from './stored-events.js';
 
 const STREAM = 'kbisect-jobs';
@@ -28,6 +29,8 @@ const TERMS = 'kbisect.term';
  */
 const PATIENCE_MS = 30_000;
 const RETRY_MS = 200;
+/** So many jobs are read each for itself; of more, everything is read and what is not asked for is left out. */
+const MAX_READ_SINGLY = 100;
 const WRONG_LAST_SEQUENCE = 10071;
 const OTHER_CONFIGURATION = 10058;
 const NO_ROOM = new Set([10023, 10047, 10077]);
@@ -146,23 +149,33 @@ export class JetStreamJournal implements Journal {
     return this.#live.follow(job, (from) => this.read(job, from), signal);
   }
 
-  async *readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
-    const { state } = await answered(this.manager.streams.info(STREAM));
+  async *readAll(jobs?: ReadonlySet<JobId>): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    if (jobs !== undefined && jobs.size <= MAX_READ_SINGLY) {
+      for (const job of [...jobs].sort()) yield [job, await this.read(job)];
+      return;
+    }
     const streams = new Map<JobId, JobEvent[]>();
-    if (state.messages > 0) {
-      for await (const { subject, seq, data } of this.#consume()) {
-        if (subject.startsWith(SUBJECT)) {
-          const job = jobId(subject.slice(SUBJECT.length));
-          const { events } = decodeAppend(job, data);
-          const known = streams.get(job);
-          if (known) known.push(...events);
-          else streams.set(job, events);
-        }
-        // The server that is asked may have less than the stream's leader.
-        if (seq >= state.last_seq) break;
-      }
+    for await (const { subject, data } of presentMessages(this.#source, `${SUBJECT}*`)) {
+      const job = jobId(subject.slice(SUBJECT.length));
+      if (jobs?.has(job) === false) continue;
+      const { events } = decodeAppend(job, data);
+      const known = streams.get(job);
+      if (known) known.push(...events);
+      else streams.set(job, events);
     }
     yield* [...streams].sort(([one], [other]) => (one < other ? -1 : 1));
+  }
+
+  async *ends(): AsyncIterable<StreamEnd> {
+    const ends = new Map<JobId, StreamEnd>();
+    const filter = { deliver_policy: DeliverPolicy.LastPerSubject };
+    for await (const { subject, data } of presentMessages(this.#source, `${SUBJECT}*`, filter)) {
+      const job = jobId(subject.slice(SUBJECT.length));
+      const { first, events } = decodeAppend(job, data);
+      const last = events.at(-1);
+      if (last) ends.set(job, { job, version: first + events.length, last });
+    }
+    yield* [...ends.values()].sort((one, other) => (one.job < other.job ? -1 : 1));
   }
 
   /** The connection is its owner's to close. */
@@ -202,24 +215,15 @@ export class JetStreamJournal implements Journal {
 
   /** Events from position `from`, until `to` of them are there. */
   async *#follow(job: JobId, from: number, to: number): AsyncGenerator<JobEvent> {
-    for await (const { data } of this.#consume(SUBJECT + job)) {
+    for await (const { data } of messages(this.#source, { filter_subjects: SUBJECT + job })) {
       const { first, events } = decodeAppend(job, data);
       for (const [n, event] of events.entries()) if (first + n >= from) yield event;
       if (first + events.length >= to) return;
     }
   }
 
-  /** The stream's messages, of one subject or all, from the first on. */
-  async *#consume(subject?: string): AsyncGenerator<JsMsg> {
-    const filter = subject === undefined ? {} : { filter_subjects: subject };
-    const consumer = await asked(async () => this.client.consumers.get(STREAM, filter));
-    const messages = await answered(consumer.consume());
-    try {
-      yield* messages;
-    } finally {
-      await messages.close();
-      await consumer.delete().catch(() => undefined); // the server forgets it, too, after a while
-    }
+  get #source(): Source {
+    return { client: this.client, manager: this.manager, stream: STREAM };
   }
 
   #lastOf(job: JobId): Promise<StoredMsg | null> {

@@ -1,38 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
-import { jobId } from '@kbisect/shared/ids';
-import { natsIsInstalled, startNats } from '../nats-under-test.js';
+import { jobId, type JobId } from '@kbisect/shared/ids';
 import { EmbeddedJournal } from './embedded-journal.js';
-import { JetStreamJournal } from './jetstream-journal.js';
-import type { Journal } from './journal.js';
-
-/** An engine of the journal: it keeps what it has while journals are opened and closed on it. */
-interface Engine {
-  readonly open: () => Promise<Journal>;
-  readonly end: () => Promise<void>;
-}
-
-async function embedded(): Promise<Engine> {
-  const directory = await mkdtemp(join(tmpdir(), 'kbisect-journal-'));
-  return {
-    open: () => Promise.resolve(new EmbeddedJournal(join(directory, 'journal.mdb'))),
-    end: () => rm(directory, { recursive: true }),
-  };
-}
-
-async function jetStream(): Promise<Engine> {
-  const { connection, stop } = await startNats();
-  return { open: () => JetStreamJournal.open(connection, 1), end: stop };
-}
-
-const engines: { name: string; start: () => Promise<Engine> }[] = [
-  { name: 'embedded', start: embedded },
-  ...(natsIsInstalled ? [{ name: 'JetStream', start: jetStream }] : []),
-];
+import { engines, type Engine } from './engines-under-test.js';
+import type { Journal, StreamEnd } from './journal.js';
 
 const job = jobId('a1');
 const judged = (n: number): JobEvent => ({
@@ -80,6 +52,35 @@ describe.each(engines)('the $name journal', ({ start }) => {
     expect(await journal.read(jobId('a'))).toEqual([judged(1), judged(4)]);
     expect(await journal.read(jobId('c'))).toEqual([]);
   });
+
+  it('says where each stream ends, and reads those that are asked for', async () => {
+    expect(await ends()).toEqual([]);
+    const jobs = Array.from({ length: 120 }, (_, n) => jobId(`j${String(n).padStart(3, '0')}`));
+    await Promise.all(jobs.map((job, n) => journal.append(job, 0, [judged(n)])));
+    await journal.append(jobs[7]!, 1, [judged(1), judged(2)]);
+    // What begins a term is no job's.
+    await journal.fence(1);
+    expect(await ends()).toEqual(
+      jobs.map((job, n) =>
+        n === 7 ? { job, version: 3, last: judged(2) } : { job, version: 1, last: judged(n) },
+      ),
+    );
+    for (const count of [0, 2, 110]) {
+      const asked = jobs.slice(6, 6 + count);
+      const read: JobId[] = [];
+      for await (const [job, events] of journal.readAll(new Set(asked))) {
+        read.push(job);
+        expect(events).toEqual(await journal.read(job));
+      }
+      expect(read).toEqual(asked);
+    }
+  });
+
+  async function ends(): Promise<StreamEnd[]> {
+    const all: StreamEnd[] = [];
+    for await (const end of journal.ends()) all.push(end);
+    return all;
+  }
 
   it('refuses a writer that has not seen the latest event, and writes nothing of it', async () => {
     await journal.append(job, 0, [judged(0)]);

@@ -1,6 +1,14 @@
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { JobId } from '@kbisect/shared/ids';
 
+/** Where a job's stream ends. */
+export interface StreamEnd {
+  readonly job: JobId;
+  /** How many events it has. */
+  readonly version: number;
+  readonly last: JobEvent;
+}
+
 /**
  * The farm's memory: one append-only stream of events for each job. Whatever is acknowledged survives the
  * loss of power; a job's state is the replay of its stream and nothing else.
@@ -23,8 +31,11 @@ export interface Journal {
    */
   subscribe(job: JobId, signal: AbortSignal): AsyncIterable<readonly JobEvent[]>;
 
-  /** All jobs that have a stream, and all that is in it, by their ids. */
-  readAll(): AsyncIterable<readonly [JobId, JobEvent[]]>;
+  /** All jobs that have a stream, or those of them that are named, and all that is in it, by their ids. */
+  readAll(jobs?: ReadonlySet<JobId>): AsyncIterable<readonly [JobId, JobEvent[]]>;
+
+  /** Where the streams of all jobs end, by their ids. */
+  ends(): AsyncIterable<StreamEnd>;
 
   /**
    * Begins a term of this writer: from now on nothing is taken from writers of terms that began before it.

@@ -1,6 +1,6 @@
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { JobId } from '@kbisect/shared/ids';
-import type { Journal } from './journal.js';
+import type { Journal, StreamEnd } from './journal.js';
 
 /** A journal that tells of what is appended, once it is durable. */
 export class ObservedJournal implements Journal {
@@ -22,8 +22,12 @@ export class ObservedJournal implements Journal {
     return this.inner.subscribe(job, signal);
   }
 
-  readAll(): AsyncIterable<readonly [JobId, JobEvent[]]> {
-    return this.inner.readAll();
+  readAll(jobs?: ReadonlySet<JobId>): AsyncIterable<readonly [JobId, JobEvent[]]> {
+    return this.inner.readAll(jobs);
+  }
+
+  ends(): AsyncIterable<StreamEnd> {
+    return this.inner.ends();
   }
 
   fence(token: number): Promise<void> {

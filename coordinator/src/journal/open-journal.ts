@@ -3,8 +3,11 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { connectNats } from '../nats.js';
 import type { NatsAccess } from '../nats-access.js';
 import { EmbeddedJournal } from './embedded-journal.js';
+import { EmbeddedSnapshots } from './embedded-snapshots.js';
 import { JetStreamJournal } from './jetstream-journal.js';
+import { JetStreamSnapshots } from './jetstream-snapshots.js';
 import type { Journal } from './journal.js';
+import type { Snapshots } from './snapshots.js';
 
 /** Where the journal is kept. */
 export type JournalPlace =
@@ -20,6 +23,7 @@ export type JournalPlace =
 /** A journal that is open. */
 export interface OpenJournal {
   readonly journal: Journal;
+  readonly snapshots: Snapshots;
   /** Where others may write to it, too: what coordinators agree on the leader by. */
   readonly shared?: { readonly connection: NatsConnection; readonly replicas: number };
   close(): Promise<void>;
@@ -33,13 +37,19 @@ export interface OpenJournal {
 export async function openJournal(place: JournalPlace, state: string): Promise<OpenJournal> {
   if (place.kind === 'embedded') {
     const journal = new EmbeddedJournal(join(state, 'journal.mdb'));
-    return { journal, close: () => journal.close() };
+    const snapshots = new EmbeddedSnapshots(join(state, 'snapshots.mdb'));
+    const close = async () => {
+      await snapshots.close();
+      await journal.close();
+    };
+    return { journal, snapshots, close };
   }
   const { servers, replicas, access } = place;
   const connection = await connectNats(servers, access);
   try {
     const journal = await JetStreamJournal.open(connection, replicas);
-    return { journal, shared: { connection, replicas }, close: () => connection.close() };
+    const snapshots = await JetStreamSnapshots.open(connection, replicas);
+    return { journal, snapshots, shared: { connection, replicas }, close: () => connection.close() };
   } catch (error) {
     await connection.close();
     throw error;

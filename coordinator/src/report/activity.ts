@@ -1,7 +1,7 @@
 import type { Farm } from '../scheduler/farm.js';
-import type { Job } from '../scheduler/job.js';
 import type { Lease } from '../scheduler/leases.js';
 import { waitingFor } from '../scheduler/needs.js';
+import { PastJob, type KnownJob } from '../scheduler/past-job.js';
 
 /** What agents do for a job now, and what is to come. */
 export interface Activity {
@@ -15,7 +15,8 @@ export interface Activity {
   readonly waiting: string | undefined;
 }
 
-export function activityOf(job: Job, { agents, leases }: Farm): Activity {
+export function activityOf(job: KnownJob, { agents, leases }: Farm): Activity {
+  if (job instanceof PastJob) return { work: [], left: 0, rounds: 0, seconds: 0, waiting: undefined };
   const able = [...agents.values()].filter((agent) => agent.connected && agent.canDo(job));
   const slots = able.reduce((sum, agent) => sum + agent.slots, 0);
   const trees = job.prediction === undefined ? [] : able.flatMap((agent) => agent.treesFor(job));

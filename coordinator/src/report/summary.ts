@@ -1,15 +1,23 @@
 import type { Job as ProtoJob } from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { CommitId } from '@kbisect/shared/ids';
+import { commitId, type CommitId } from '@kbisect/shared/ids';
 import type { Farm } from '../scheduler/farm.js';
 import type { Job } from '../scheduler/job.js';
 import { waitingFor } from '../scheduler/needs.js';
+import { PastJob, type KnownJob } from '../scheduler/past-job.js';
 
 /** A job in short, as lists and `--json` show it. */
 export async function summaryOf(
-  job: Job,
+  job: KnownJob,
   { agents }: Pick<Farm, 'agents'>,
   subject: (commit: CommitId) => Promise<string>,
 ): Promise<ProtoJob> {
+  const short =
+    job instanceof PastJob ? job.inShort : { ...inShort(job), waiting: waitingFor(job, agents.values()) };
+  return { ...short, culpritSubject: short.culprit ? await subject(commitId(short.culprit)) : '' };
+}
+
+/** A job in short, but for its culprit's subject, which is in git, and for what it waits for. */
+export function inShort(job: Job): ProtoJob {
   const { id, spec, state, culprit, candidates, reason, confidence, minimalConfig } = job;
   const { builds, trials, cacheHits } = job.evidence;
   return {
@@ -18,7 +26,7 @@ export async function summaryOf(
     spec,
     state,
     culprit: culprit ?? '',
-    culpritSubject: culprit ? await subject(culprit) : '',
+    culpritSubject: '',
     candidates,
     reason,
     builds,
@@ -31,6 +39,5 @@ export async function summaryOf(
     refuted: job.audited?.refuted,
     confidence,
     minimalConfig,
-    waiting: waitingFor(job, agents.values()),
   };
 }

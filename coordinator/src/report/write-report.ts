@@ -2,7 +2,8 @@ import { GetReportRequest_Format } from '@kbisect/shared/gen/kbisect/v1/farm';
 import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Journal } from '../journal/journal.js';
 import type { Repository } from '../repository.js';
-import type { Job } from '../scheduler/job.js';
+import type { KnownJob } from '../scheduler/past-job.js';
+import { wholeJob } from '../whole-job.js';
 import { gatherReport } from './gather-report.js';
 import { reportDocument } from './report-document.js';
 import { reportHtml } from './report-html.js';
@@ -19,11 +20,12 @@ export interface ReportPlaces {
 
 /** The report of a job, over or not, in a format. */
 export async function writeReport(
-  job: Job,
+  known: KnownJob,
   format: GetReportRequest_Format,
   { journal, repository, readText }: ReportPlaces,
 ): Promise<string> {
   const { git } = repository;
+  const job = await wholeJob(known, journal);
   const events = await journal.read(job.id);
   const read = ({ digest, size }: BlobRef) => readText(digest, size);
   const report = await gatherReport(job, { git, events, readConsole: read, readConfig: read });

@@ -24,7 +24,8 @@ import { summaryOf } from '../report/summary.js';
 import { writeReport } from '../report/write-report.js';
 import type { Repository } from '../repository.js';
 import { duplicateOf } from '../scheduler/duplicate.js';
-import type { Job } from '../scheduler/job.js';
+import type { KnownJob } from '../scheduler/past-job.js';
+import { wholeJob } from '../whole-job.js';
 import { callSignal, streaming, unary } from './handler.js';
 import { reachableUrl } from './reachable-url.js';
 import { checkJobSpec } from './job-spec.js';
@@ -57,17 +58,17 @@ export function farmService(parts: FarmParts): FarmServer {
   const { dispatcher, repository, gate, log } = parts;
   const { farm } = dispatcher;
 
-  const sees = (call: { readonly metadata: Metadata }, job: Job) =>
+  const sees = (call: { readonly metadata: Metadata }, job: KnownJob) =>
     maySee(gate.callerOf(call).principal, job.spec);
   /** The job that the caller names; one that they may not see is not there. */
-  const find = (call: { readonly metadata: Metadata }, text: string): Job => {
+  const find = (call: { readonly metadata: Metadata }, text: string): KnownJob => {
     const job = farm.jobs.get(jobId(text));
     if (job === undefined || !sees(call, job))
       throw new KbisectError('not-found', `there is no job ${text}; see 'kbisect jobs'`);
     return job;
   };
   /** The job that the caller names and may change the course of. */
-  const change = (call: { readonly metadata: Metadata }, text: string): Job => {
+  const change = (call: { readonly metadata: Metadata }, text: string): KnownJob => {
     const job = find(call, text);
     if (mayChange(gate.callerOf(call).principal, job.spec)) return job;
     const whose = job.spec.submitter ?? 'somebody';
@@ -158,7 +159,7 @@ export function farmService(parts: FarmParts): FarmServer {
     })),
 
     getLog: unary(log, async (request, call) => ({
-      log: await bisectLogOf(find(call, request.job), subject),
+      log: await bisectLogOf(await wholeJob(find(call, request.job), parts.journal), subject),
     })),
 
     getReport: unary(log, async (request, call) => ({
@@ -166,7 +167,7 @@ export function farmService(parts: FarmParts): FarmServer {
     })),
 
     getConsole: unary(log, async (request, call) => {
-      const job = find(call, request.job);
+      const job = await wholeJob(find(call, request.job), parts.journal);
       const events = await parts.journal.read(job.id);
       return consolesOf(job, request.commit, events, (lease) => parts.consoles.tail(lease));
     }),
@@ -183,7 +184,7 @@ export function farmService(parts: FarmParts): FarmServer {
 
 /** Sends a job's events, and what its agents do in between; a slow watcher is sent the latest only. */
 async function watch(
-  job: Job,
+  job: KnownJob,
   { journal, dispatcher }: FarmParts,
   call: ServerWritableStream<WatchRequest, WatchResponse>,
 ): Promise<void> {
@@ -220,7 +221,7 @@ async function watch(
   call.end();
 }
 
-function workOf(job: Job, farm: Dispatcher['farm']): WatchResponse_Work {
+function workOf(job: KnownJob, farm: Dispatcher['farm']): WatchResponse_Work {
   const { work, left, rounds, seconds, waiting } = activityOf(job, farm);
   const activities = work.map(({ agent, commit, phase, fraction, expectedSeconds }) => ({
     agent,

@@ -6,6 +6,7 @@ import { Hello, Welcome, type AgentMessage } from '@kbisect/shared/gen/kbisect/v
 import { agentName } from '@kbisect/shared/ids';
 import { Dispatcher } from '../dispatcher.js';
 import type { Journal } from '../journal/journal.js';
+import type { Snapshots } from '../journal/snapshots.js';
 import { Farm } from '../scheduler/farm.js';
 import { DEFAULT_TIMING } from '../scheduler/timing.js';
 import { LiveConsoles } from './live-consoles.js';
@@ -13,6 +14,7 @@ import { holdSession, PROTOCOL } from './session-service.js';
 
 const log = pino({ level: 'silent' });
 const NOTHING_WRITTEN = {} as Journal;
+const NO_SNAPSHOTS = {} as Snapshots;
 
 function hello(incarnation: string, protocol = PROTOCOL, labels: Hello['labels'] = {}): AgentMessage {
   const value = Hello.fromPartial({ name: 'one', incarnation, slots: 1, protocol, labels });
@@ -35,6 +37,7 @@ function dispatcherWithoutJobs(): Dispatcher {
   const unread = () => Promise.reject(new Error('no job, no range'));
   const surroundings = {
     journal: NOTHING_WRITTEN,
+    snapshots: NO_SNAPSHOTS,
     readRange: unread,
     readChanges: unread,
     readRecord: unread,

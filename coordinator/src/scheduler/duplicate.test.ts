@@ -9,7 +9,7 @@ function running() {
   rig.submit('job', straightSpec(9, { submitter: 'ann' }), straightRange(9));
   return rig;
 }
-const found = (rig: Rig, spec: JobSpec) => duplicateOf(spec, rig.farm.jobs.values())?.id;
+const found = (rig: Rig, spec: JobSpec) => duplicateOf(spec, rig.farm.running.values())?.id;
 
 describe('a submission', () => {
   it('is a duplicate of the running job that asks the same, whoever asks and whatever it is called', () => {

@@ -6,7 +6,7 @@ import { weightOf } from './priority.js';
  * The first of the jobs that a submission need not be run beside: it is not over, asks the same, and no person has
  * given a verdict in it. Who asks and the title, which only says how the ends were named, make no difference; nor does the
  * priority, unless the job that runs has a lower one.
- * @param jobs those that the submitter may see
+ * @param jobs of those that run what the submitter may see
  */
 export function duplicateOf(spec: JobSpec, jobs: Iterable<Job>): Job | undefined {
   const asked = question(spec);

@@ -1,7 +1,8 @@
 import { JobState, LeaseEnd, type JobEvent, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Hello, LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { JobSnapshot } from '@kbisect/shared/gen/kbisect/v1/snapshot';
 import { KbisectError } from '@kbisect/shared/errors';
-import type { AgentName, JobId } from '@kbisect/shared/ids';
+import { commitId, type AgentName, type JobId } from '@kbisect/shared/ids';
 import { KnownBuilds, orderedRecipe } from '../classes/known-builds.js';
 import { Prediction } from '../classes/prediction.js';
 import { Agent } from './agents.js';
@@ -11,6 +12,8 @@ import { Job } from './job.js';
 import { Leases } from './leases.js';
 import { Offers } from './offers.js';
 import { Recorder, type Effect, type Output } from './output.js';
+import { itIsOver, PastJob, type KnownJob } from './past-job.js';
+import { replayJob } from './replay-job.js';
 import { Results } from './results.js';
 import type { Timing } from './timing.js';
 
@@ -22,7 +25,7 @@ const CHANGES_ALL: ReadonlySet<Input['kind']> = new Set(['hello', 'gone', 'drain
  * came at, events and effects come out.
  */
 export class Farm {
-  readonly jobs = new Map<JobId, Job>();
+  readonly jobs = new Map<JobId, KnownJob>();
   /** Those that are not over. */
   readonly running = new Map<JobId, Job>();
   readonly agents = new Map<AgentName, Agent>();
@@ -35,25 +38,31 @@ export class Farm {
 
   /** @param newId gives an id that was never given before */
   constructor(timing: Timing, newId: () => string) {
-    const { jobs, agents } = this;
-    this.leases = new Leases(jobs, timing, newId, this.#recorder);
-    this.#offers = new Offers(this.running, agents, this.leases, timing, this.#recorder);
-    this.#results = new Results(jobs, agents, this.leases, timing, this.#recorder);
+    const { running, agents } = this;
+    this.leases = new Leases(running, timing, newId, this.#recorder);
+    this.#offers = new Offers(running, agents, this.leases, timing, this.#recorder);
+    this.#results = new Results(agents, this.leases, timing, this.#recorder);
   }
 
   /** Takes in a job as the journal has it. To be called before any input, once for each job. */
-  replay(id: JobId, events: readonly JobEvent[], now: number): void {
-    const [first, ...rest] = events;
-    if (first?.fact?.$case !== 'submitted' || first.fact.value.spec === undefined) {
-      throw new KbisectError('data-loss', `the journal of job ${id} does not begin with its submission`);
-    }
-    const { spec } = first.fact.value;
-    const job = new Job(id, spec, first.at ?? new Date(0), this.#predictionFor(spec));
-    job.apply(first);
-    for (const event of rest) job.apply(event);
+  replay(id: JobId, events: readonly JobEvent[], now: number): Job {
+    const job = replayJob(id, events, (spec) => this.#predictionFor(spec));
     this.jobs.set(id, job);
     if (!job.over) this.running.set(id, job);
     this.leases.replayed(job, now);
+    return job;
+  }
+
+  /** Takes in a job that is over as its snapshot has it, in the place of a replay. */
+  restore(id: JobId, { job, lastEpoch, recipes, builds }: JobSnapshot): void {
+    if (job?.spec === undefined) throw new KbisectError('data-loss', `the snapshot of job ${id} has no job`);
+    this.jobs.set(id, new PastJob(id, job.spec, job));
+    this.leases.past(lastEpoch);
+    const known = this.#predictionFor(job.spec)?.builds;
+    if (known === undefined) return;
+    for (const recipe of recipes) known.recipes.add(recipe);
+    for (const { commit, image, record, recipe, predicted } of builds)
+      known.built(commitId(commit), { image, record, recipe: recipes[recipe] ?? '', predicted });
   }
 
   /** What is to be done after a replay: the ranges of jobs that are not over are read again. */
@@ -72,7 +81,9 @@ export class Farm {
     this.#foretell(now);
     const { output } = this.#recorder;
     for (const id of output.appends.keys()) this.#advance(this.#job(id), now);
-    if ('job' in input) this.#offers.changed(this.#job(input.job));
+    const asked = 'job' in input ? this.running.get(input.job) : undefined;
+    if (asked) this.#offers.changed(asked);
+    // One that is over now leaves its slots to others.
     for (const id of output.appends.keys()) this.#offers.changed(this.#job(id));
     if (CHANGES_ALL.has(input.kind)) this.#offers.allChanged();
     return output;
@@ -143,6 +154,7 @@ export class Farm {
         this.#end(this.#job(input.job), JobState.JOB_STATE_ABORTED, input.reason, now);
         return;
       case 'cancel': {
+        if (this.jobs.get(input.job)?.over) return;
         const job = this.#job(input.job);
         const reason = 'cancelled by its owner';
         // A culprit that only waits for what its settings are is named.
@@ -291,6 +303,7 @@ export class Farm {
   #job(id: JobId): Job {
     const job = this.jobs.get(id);
     if (job === undefined) throw new KbisectError('not-found', `there is no job ${id}; see 'kbisect jobs'`);
+    if (job instanceof PastJob) throw itIsOver(id);
     return job;
   }
 }

@@ -1,74 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BuildRecord } from '@kbisect/shared/build-record';
-import { BootTest, JobState, type JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import { BootTest, JobState } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import type { CommitId } from '@kbisect/shared/ids';
-import { ChangesParser } from '../classes/changes.js';
-import { MentionsParser } from '../classes/mentions.js';
-import type { RangeChanges } from '../classes/prediction.js';
-import { Switches } from '../classes/switches.js';
-import { Transitions } from '../classes/transitions.js';
-import { commit, FAIL, PASS, Rig, straightRange, straightSpec } from './rig.js';
-
-const CONSUMED = 'kernel/a.c';
-/** A file that builds read and records do not name. */
-const HIDDEN = 'kernel/hidden.c';
-const DOCS = 'README';
-
-/** A straight history of commits 1, 2, ..., each of which changes one file. */
-function history(paths: readonly string[]): RangeChanges {
-  const { graph } = straightRange(paths.length);
-  const parser = new ChangesParser(graph, [commit(0)]);
-  const versions = new Map<string, number>();
-  paths.forEach((path, index) => {
-    const before = versions.get(path) ?? 1;
-    versions.set(path, before + 1);
-    const blob = (version: number) => `${version.toString(16).padStart(11, '0')}${'0'.repeat(29)}`;
-    const entry = `:100644 100644 ${blob(before)} ${blob(before + 1)} M\0${path}\0`;
-    parser.push(Buffer.from(`${commit(index + 1)}\0${entry}`));
-  });
-  const changes = parser.end();
-  const mentions = new MentionsParser(changes.names).end();
-  return { changes, mentions, transitions: new Transitions([], new Switches()) };
-}
-
-const record: BuildRecord = {
-  version: 2,
-  files: [CONSUMED],
-  makefiles: [],
-  kconfig: [],
-  tools: [],
-  objects: [{ path: 'kernel/a.o', needs: [0] }],
-  directories: [],
-  includePlaces: [],
-  includeNames: [],
-  absent: [],
-  symbols: [],
-  config: 'c'.repeat(64),
-  seconds: 100,
-  compiled: 1,
-};
-
-const numberOf = (id: CommitId) => parseInt(id, 16) - 1;
-
-/** A rig in which commit n's image is told by what the commits up to it have changed of all but the documentation. */
-function rigOf(paths: readonly string[], agents = 2): Rig {
-  const rig = new Rig();
-  const image = (id: CommitId) =>
-    `image ${paths.slice(0, numberOf(id)).filter((path) => path !== DOCS).length}`;
-  rig.kernels = { changes: history(paths), image, record };
-  for (let n = 0; n < agents; n++)
-    rig.hello(`agent${n}`, { capabilities: Capabilities.fromPartial({ arches: ['x86_64'] }) });
-  return rig;
-}
-
-function spec(size: number, more: Partial<JobSpec> = {}): JobSpec {
-  return straightSpec(size, {
-    test: { $case: 'boot', value: BootTest.fromPartial({ arch: 'x86_64' }) },
-    ...more,
-  });
-}
+import { buildingRig, buildSpec, CONSUMED, DOCS, HIDDEN, history, numberOf, record } from './building-rig.js';
+import { commit, FAIL, PASS, straightRange, type Rig } from './rig.js';
 
 /** New from the culprit on. */
 const newFrom = (culprit: number) => (id: CommitId) => (numberOf(id) >= culprit ? FAIL : PASS);
@@ -93,8 +29,8 @@ describe('a job whose builds are foretold', () => {
           const relevant = paths.flatMap((path, index) => (path === CONSUMED ? [index + 1] : []));
           fc.pre(relevant.length > 0);
           const culprit = relevant[pick % relevant.length]!;
-          const rig = rigOf(paths, agents);
-          const job = rig.submit('job', spec(paths.length), straightRange(paths.length));
+          const rig = buildingRig(paths, agents);
+          const job = rig.submit('job', buildSpec(paths.length), straightRange(paths.length));
           rig.run(newFrom(culprit), (n) => Number(turns.next().value) % n);
           expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(culprit) });
           // Both ends are built before anything is known of the images.
@@ -109,8 +45,8 @@ describe('a job whose builds are foretold', () => {
     const paths = Array.from({ length: 60 }, (_, n) => (n % 7 === 3 ? CONSUMED : DOCS));
     fc.assert(
       fc.property(fc.constantFrom(4, 11, 25, 53), fc.infiniteStream(fc.nat(2)), (culprit, chances) => {
-        const rig = rigOf(paths, 1);
-        rig.submit('job', spec(60), straightRange(60));
+        const rig = buildingRig(paths, 1);
+        rig.submit('job', buildSpec(60), straightRange(60));
         rig.run((tested) => {
           if (chances.next().value === 0) {
             rig.restart();
@@ -131,11 +67,11 @@ describe('a job whose builds are foretold', () => {
 
   it('takes images that an earlier job has built, and builds nothing for the same question', () => {
     const paths = Array.from({ length: 40 }, (_, n) => (n % 4 === 0 ? CONSUMED : DOCS));
-    const rig = rigOf(paths, 1);
-    rig.submit('one', spec(40), straightRange(40));
+    const rig = buildingRig(paths, 1);
+    rig.submit('one', buildSpec(40), straightRange(40));
     rig.run(newFrom(21));
     const before = built(rig);
-    rig.submit('two', spec(40), straightRange(40));
+    rig.submit('two', buildSpec(40), straightRange(40));
     rig.run(newFrom(21));
     expect(rig.job('two').culprit).toBe(commit(21));
     expect([...built(rig)]).toEqual([...before]);
@@ -143,8 +79,8 @@ describe('a job whose builds are foretold', () => {
 
   it('mends itself when an audit shows a prediction to be wrong, and finds the culprit all the same', () => {
     const paths = Array.from({ length: 30 }, (_, n) => (n === 5 ? CONSUMED : n === 17 ? HIDDEN : DOCS));
-    const rig = rigOf(paths, 1);
-    const job = rig.submit('job', spec(30, { audit: 1 }), straightRange(30));
+    const rig = buildingRig(paths, 1);
+    const job = rig.submit('job', buildSpec(30, { audit: 1 }), straightRange(30));
     rig.run(newFrom(18));
     expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(18) });
     const facts = rig.journal.get(job.id)!.map(({ fact }) => fact?.$case);
@@ -157,12 +93,12 @@ describe('a job whose builds are foretold', () => {
     (culprit) => {
       // Commits 10 to 19 do not build; 10 broke the file and 20 mends it, and others touch it too.
       const paths = Array.from({ length: 40 }, (_, n) => ([9, 19, 24, 30].includes(n) ? CONSUMED : HIDDEN));
-      const rig = rigOf(paths, 2);
+      const rig = buildingRig(paths, 2);
       const isBroken = (id: CommitId) => numberOf(id) >= 10 && numberOf(id) < 20;
       const image = (id: CommitId, fixups: readonly string[]) =>
         isBroken(id) && !fixups.includes(commit(20)) ? undefined : `image ${numberOf(id)}`;
       rig.kernels = { changes: history(paths), image, record: { ...record, files: [CONSUMED, HIDDEN] } };
-      const job = rig.submit('job', spec(40), straightRange(40));
+      const job = rig.submit('job', buildSpec(40), straightRange(40));
       rig.run(newFrom(culprit));
       expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(culprit) });
       const failed = rig.journal
@@ -174,11 +110,11 @@ describe('a job whose builds are foretold', () => {
 
   it('leaves commits that do not build for lost when nothing mends them', () => {
     const paths = Array.from({ length: 20 }, () => HIDDEN);
-    const rig = rigOf(paths, 1);
+    const rig = buildingRig(paths, 1);
     const isBroken = (id: CommitId) => numberOf(id) >= 8 && numberOf(id) < 14;
     const image = (id: CommitId) => (isBroken(id) ? undefined : `image ${numberOf(id)}`);
     rig.kernels = { changes: history(paths), image, record: { ...record, files: [HIDDEN] } };
-    const job = rig.submit('job', spec(20), straightRange(20));
+    const job = rig.submit('job', buildSpec(20), straightRange(20));
     rig.run(newFrom(10));
     expect(job.state).toBe(JobState.JOB_STATE_AMBIGUOUS);
     expect(job.candidates).toEqual([8, 9, 10, 11, 12, 13, 14].map(commit));
@@ -186,8 +122,8 @@ describe('a job whose builds are foretold', () => {
 
   it('builds all commits of an audit, and finds no prediction wrong that is right', () => {
     const paths = Array.from({ length: 12 }, (_, n) => (n === 5 ? CONSUMED : DOCS));
-    const rig = rigOf(paths, 3);
-    const job = rig.submit('job', spec(12, { audit: 1 }), straightRange(12));
+    const rig = buildingRig(paths, 3);
+    const job = rig.submit('job', buildSpec(12, { audit: 1 }), straightRange(12));
     rig.run(newFrom(6));
     expect(job).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(6) });
     expect(built(rig).size).toBe(13);
@@ -197,10 +133,10 @@ describe('a job whose builds are foretold', () => {
 
 describe('a job that loads modules', () => {
   it('finds what changes nothing but a module: of one image commits may differ all the same', () => {
-    const rig = rigOf(Array<string>(8).fill(CONSUMED));
+    const rig = buildingRig(Array<string>(8).fill(CONSUMED));
     rig.kernels = { ...rig.kernels!, image: () => 'the image of all' };
     const test = BootTest.fromPartial({ arch: 'x86_64', modules: ['drivers/a.ko'] });
-    rig.submit('job', spec(8, { test: { $case: 'boot', value: test } }), straightRange(8));
+    rig.submit('job', buildSpec(8, { test: { $case: 'boot', value: test } }), straightRange(8));
     rig.run(newFrom(5));
     expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(5) });
   });

@@ -27,6 +27,7 @@ import { Marks, type Mark } from './marks.js';
 import { needsOf, type Need } from './needs.js';
 import type { Question } from './output.js';
 import type { Proof } from './oracle.js';
+import { itIsOver } from './past-job.js';
 import { readingOf } from './noise.js';
 import { outsideOf, type Range } from './range.js';
 
@@ -230,7 +231,7 @@ export class Job {
 
   #openRange(): Range {
     const { range } = this.#search;
-    if (this.over) throw new KbisectError('failed-precondition', `job ${this.id} is over; submit it again`);
+    if (this.over) throw itIsOver(this.id);
     if (range !== undefined) return range;
     throw new KbisectError('failed-precondition', `the range of job ${this.id} is being read; try again`);
   }

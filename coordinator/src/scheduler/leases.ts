@@ -50,10 +50,15 @@ export class Leases {
 
   /** Takes over the leases of a job that was replayed: their agents are given time to come back. */
   replayed(job: Job, now: number): void {
-    this.#epoch = Math.max(this.#epoch, job.leases.lastEpoch);
+    this.past(job.leases.lastEpoch);
     if (job.over) return;
     for (const { id } of job.leases.known) this.#jobOf.set(id, job);
     for (const lease of job.leases.live) this.#watchOver(lease, job, now, true);
+  }
+
+  /** Gives no epoch again that a job has had which is over. */
+  past(lastEpoch: number): void {
+    this.#epoch = Math.max(this.#epoch, lastEpoch);
   }
 
   /** @param forecast what the task is expected to take */

@@ -11,7 +11,6 @@ import type { Timing } from './timing.js';
 /** Takes in what agents send of their leases, each result once, and acknowledges it. */
 export class Results {
   constructor(
-    private readonly jobs: ReadonlyMap<string, Job>,
     private readonly agents: ReadonlyMap<AgentName, Agent>,
     private readonly leases: Leases,
     private readonly timing: Timing,

@@ -15,6 +15,7 @@ import { Farm } from './farm.js';
 import type { Input } from './inputs.js';
 import type { Job } from './job.js';
 import type { Effect, Output } from './output.js';
+import { PastJob } from './past-job.js';
 import type { Merging, Sides } from './pair-search.js';
 import type { Range } from './range.js';
 import type { Suspects } from '../search/priors.js';
@@ -108,7 +109,7 @@ export class Rig {
 
   job(name: string): Job {
     const job = this.farm.jobs.get(jobId(name));
-    if (job === undefined) throw new Error(`no job ${name}`);
+    if (job === undefined || job instanceof PastJob) throw new Error(`no job ${name}`);
     return job;
   }
 

@@ -50,7 +50,7 @@ function figures(events: readonly JobEvent[]): JobFigures {
   let [classesAfterFirstBuild, commits, refuted] = [0, 0, 0];
   for (const { fact } of events) {
     if (fact?.$case === 'leased') {
-      const { lease, audit = false, expectedObjects = 0, expectedSeconds = 0 } = fact.value;
+      const { lease, audit, expectedObjects, expectedSeconds } = fact.value;
       leases.set(lease, { audit, expectedObjects, expectedSeconds });
     } else if (fact?.$case === 'built') {
       const lease = leases.get(fact.value.lease);

@@ -19,6 +19,8 @@ import { writeReport } from '../../report/write-report.js';
 import type { Repository } from '../../repository.js';
 import type { LiveConsoles } from '../../rpc/live-consoles.js';
 import type { Job } from '../../scheduler/job.js';
+import type { KnownJob } from '../../scheduler/past-job.js';
+import { wholeJob } from '../../whole-job.js';
 import { describeOutcome } from '../../scheduler/oracle.js';
 import type { CommitGraph } from '../../search/graph.js';
 import type { SlotHistory } from '../../slot-history.js';
@@ -58,16 +60,18 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
   /** Whether this caller may know of a job. */
   const sees =
     ({ request }: Call) =>
-    (job: Job) =>
+    (job: KnownJob) =>
       maySee(gate.requesterOf(request).principal, job.spec);
-  const jobOf = (call: Call): Job => {
+  const jobOf = (call: Call): KnownJob => {
     const name = call.param('job');
     const job = farm.jobs.get(jobId(name));
     if (job === undefined || !sees(call)(job)) throw new KbisectError('not-found', `there is no job ${name}`);
     return job;
   };
+  /** The same with all that is known of it. */
+  const wholeOf = (call: Call): Promise<Job> => wholeJob(jobOf(call), journal);
   /** The job that the caller names and may change the course of. */
-  const changedBy = (call: Call): Job => {
+  const changedBy = (call: Call): KnownJob => {
     const job = jobOf(call);
     if (mayChange(gate.requesterOf(call.request).principal, job.spec)) return job;
     throw new KbisectError('permission-denied', `job ${job.id} is ${job.spec.submitter ?? 'somebody'}'s`);
@@ -78,9 +82,9 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
     return principal.kind === 'person' ? principal.name : `dashboard@${address}`;
   };
   /** The range of a job that was over when the coordinator started is read again. */
-  const graphOf = async (job: Job, { signal }: Call): Promise<CommitGraph> =>
-    job.standing?.graph ?? (await repository.readRange(job.spec, signal)).graph;
-  const summary = async (job: Job) => jobResult(await summaryOf(job, farm, subject));
+  const graphOf = async (job: KnownJob, { signal }: Call): Promise<CommitGraph> =>
+    farm.running.get(job.id)?.standing?.graph ?? (await repository.readRange(job.spec, signal)).graph;
+  const summary = async (job: KnownJob) => jobResult(await summaryOf(job, farm, subject));
 
   const get = (path: string, serve: Route['serve']): Route => ({ method: 'GET', path, serve });
   const json = (path: string, answer: (call: Call) => unknown): Route =>
@@ -110,15 +114,15 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
     json('/api/history', (call) => ({ spans: shownSpans(farm, history.since(0), sees(call)) })),
     get('/api/farm/events', (call) => streamFarm(dispatcher, history, { subject, shown: sees(call) }, call)),
 
-    json('/api/jobs/:job', (call) => jobView(jobOf(call), farm, subject)),
+    json('/api/jobs/:job', (call) => wholeOf(call).then((job) => jobView(job, farm, subject))),
     get('/api/jobs/:job/events', (call) => streamJob(jobOf(call), dispatcher, journal, call)),
     json('/api/jobs/:job/range', async (call) => rangeView(await graphOf(jobOf(call), call))),
     json('/api/jobs/:job/belief', async (call) => {
-      const job = jobOf(call);
+      const job = await wholeOf(call);
       return beliefView(job, await graphOf(job, call));
     }),
     json('/api/jobs/:job/commits/:commit', async (call) => {
-      const job = jobOf(call);
+      const job = await wholeOf(call);
       return commitView(job, commitId(call.param('commit')), await journal.read(job.id), git);
     }),
     get('/api/jobs/:job/commits/:commit/diff', async (call) => {
@@ -126,17 +130,17 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
       answerText(call.response, 200, await diffOf(git, commitId(call.param('commit')), call.signal));
     }),
     json('/api/jobs/:job/commits/:commit/consoles', async (call) => ({
-      consoles: await consoleViews(jobOf(call), commitId(call.param('commit')), journal),
+      consoles: await consoleViews(await wholeOf(call), commitId(call.param('commit')), journal),
     })),
     get('/api/jobs/:job/consoles/:lease', (call) => {
       const job = jobOf(call);
       const lease = leaseId(call.param('lease'));
-      if (job.leases.get(lease) === undefined)
+      if (farm.running.get(job.id)?.leases.get(lease) === undefined)
         throw new KbisectError('not-found', `nothing runs under lease ${lease} of job ${job.id}`);
       return streamConsole(lease, consoles, call);
     }),
     get('/api/jobs/:job/log', async (call) =>
-      answerText(call.response, 200, await bisectLogOf(jobOf(call), subject)),
+      answerText(call.response, 200, await bisectLogOf(await wholeOf(call), subject)),
     ),
     get('/api/jobs/:job/report', async (call) => {
       const text = await writeReport(jobOf(call), GetReportRequest_Format.FORMAT_JSON, parts);

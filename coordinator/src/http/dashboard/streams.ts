@@ -11,7 +11,7 @@ import { jobResult } from '../../report/job-json.js';
 import { phaseWord } from '../../report/phase-word.js';
 import { summaryOf } from '../../report/summary.js';
 import type { LiveConsoles } from '../../rpc/live-consoles.js';
-import type { Job } from '../../scheduler/job.js';
+import type { KnownJob } from '../../scheduler/past-job.js';
 import type { SlotHistory, Span } from '../../slot-history.js';
 import { EventStream } from '../event-stream.js';
 import type { Call } from '../router.js';
@@ -30,7 +30,7 @@ export async function streamFarm(
   }: {
     readonly subject: (commit: CommitId) => Promise<string>;
     /** Whether the caller may know of a job. */
-    readonly shown: (job: Job) => boolean;
+    readonly shown: (job: KnownJob) => boolean;
   },
   call: Call,
 ): Promise<void> {
@@ -66,7 +66,7 @@ export async function streamFarm(
 export function shownSpans(
   { jobs }: Dispatcher['farm'],
   spans: readonly Span[],
-  shown: (job: Job) => boolean,
+  shown: (job: KnownJob) => boolean,
 ): Span[] {
   return spans.filter((span) => {
     const job = jobs.get(jobId(span.job));
@@ -76,7 +76,7 @@ export function shownSpans(
 
 /** A job's `event`s of the journal from its first, or from the one after the client's last, and its `activity`. */
 export async function streamJob(
-  job: Job,
+  job: KnownJob,
   { farm, activity }: Dispatcher,
   journal: Journal,
   call: Call,
@@ -115,7 +115,7 @@ export async function streamJob(
   }
 }
 
-function activityView(job: Job, farm: Dispatcher['farm']): ActivityView {
+function activityView(job: KnownJob, farm: Dispatcher['farm']): ActivityView {
   const { work, ...outlook } = activityOf(job, farm);
   const shown = work.map(({ id, agent, commit, phase, fraction }) => ({
     lease: id,
