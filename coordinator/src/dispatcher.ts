@@ -98,7 +98,7 @@ export class Dispatcher {
         restored += 1;
       } else {
         const job = this.farm.replay(one.job, one.events, clock.now());
-        if (job.over) this.#keeper.missed(one.job, one.events);
+        if (job.over) this.#keeper.keep(one.job);
       }
       found?.(one);
     }
@@ -189,7 +189,7 @@ export class Dispatcher {
     }
     for (const [job, { events }] of appends) {
       this.activity.emit(job);
-      if (events.some(({ fact }) => fact?.$case === 'ended')) this.#keeper.ended(job);
+      if (events.some(({ fact }) => fact?.$case === 'ended')) this.#keeper.keep(job);
     }
     if (appends.length > 0) this.changes.emit('change');
     for (const effect of output.effects) this.#perform(effect);

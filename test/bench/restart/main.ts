@@ -53,7 +53,7 @@ async function measure(engine: string, servers?: string): Promise<void> {
   const next = await start(servers);
   const figures = [
     {
-      what: `${engine}: first start, by events, which makes the snapshots`,
+      what: `${engine}: first start, by events`,
       measured: first.seconds,
       unit: 's',
     },
