@@ -45,6 +45,8 @@ describe('a change that a compiler may see', () => {
     ['that moves code down', [...MODULE, 'int a;'], [...MODULE.toSpliced(4, 0, 'int more;'), 'int a;']],
     ['of a condition', MODULE, MODULE.with(0, '#ifdef CONFIG_OTHER')],
     ['that ends a conditional early', [...MODULE, 'int a;'], [...MODULE.with(3, '#endif'), 'int a;']],
+    ['that leaves a remark open', MODULE, MODULE.with(1, '/* struct module {')],
+    ['that closes a remark', ['/*/'], ['/**/']],
     [
       'behind #else',
       ['#ifdef CONFIG_A', '#else', 'one', '#endif'],

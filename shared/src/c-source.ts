@@ -22,6 +22,7 @@ export function isCSource(path: string): boolean {
  * none of them defines by hand (`definedByHand`).
  */
 export function changeOfCSource(before: string, after: string): Clause[] | undefined {
+  if (isCutOff(before) || isCutOff(after)) return before === after ? [] : undefined;
   const [olds, news] = [linesOf(before), linesOf(after)];
   const clauses = new Map<string, Clause>();
   for (let at = 0; at < Math.max(olds.length, news.length); at++) {
@@ -85,7 +86,13 @@ function gateOf(word: string, condition: string): Clause {
   return plain.split('&&').flatMap((term) => /^\s*CONFIG_(\w+)(?<!_MODULE)\s*$/.exec(term)?.[1] ?? []);
 }
 
-const TOKEN = /\/\*[^]*?\*\/|\/\/(?:\\\n|[^\n])*|"(?:\\[^]|[^"\\\n])*"?|'(?:\\[^]|[^'\\\n])*'?/g;
+const TOKEN = /\/\*[^]*?(?:\*\/|$)|\/\/(?:\\\n|[^\n])*|"(?:\\[^]|[^"\\\n])*"?|'(?:\\[^]|[^'\\\n])*'?/g;
+
+/** Whether it ends within a remark: no compiler takes it. */
+function isCutOff(source: string): boolean {
+  const [last = ''] = [...source.matchAll(TOKEN)].at(-1) ?? [];
+  return last.startsWith('/*') && (last.length < 4 || !last.endsWith('*/'));
+}
 
 /** The source with a space for each letter of a remark. */
 function withoutRemarks(source: string): string {
