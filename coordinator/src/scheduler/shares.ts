@@ -33,16 +33,19 @@ export function fairShares<T>(
   const granted = new Map<T, number>();
   const bySubmitter = new Map<string, Seeker<T>[]>();
   const theirs = new Map<string, number>();
+  /** The greatest weight of those who can use a slot. */
+  const most = new Map<string, number>();
   for (const claim of claims) {
-    const { submitter, held, usable } = claim;
+    const { submitter, held, usable, weight } = claim;
     theirs.set(submitter, (theirs.get(submitter) ?? others.get(submitter) ?? 0) + held);
-    if (usable > 0) bySubmitter.set(submitter, [...(bySubmitter.get(submitter) ?? []), { claim, given: 0 }]);
+    if (usable === 0) continue;
+    bySubmitter.set(submitter, [...(bySubmitter.get(submitter) ?? []), { claim, given: 0 }]);
+    most.set(submitter, Math.max(most.get(submitter) ?? 0, weight));
   }
   for (let n = 0; n < slots && bySubmitter.size > 0; n++) {
     const submitter = least([...bySubmitter.keys()], (one) => theirs.get(one)!);
     const seekers = bySubmitter.get(submitter)!;
-    const most = Math.max(...seekers.map(({ claim }) => claim.weight));
-    const seeker = least(seekers, (one) => burden(one, most));
+    const seeker = least(seekers, (one) => burden(one, most.get(submitter)!));
     const { job, usable } = seeker.claim;
     seeker.given += 1;
     theirs.set(submitter, theirs.get(submitter)! + 1);
