@@ -4,6 +4,7 @@ import { KbisectError, messageOf, type ErrorCode } from '@kbisect/shared/errors'
 import type { BuildRecord } from '@kbisect/shared/build-record';
 import type { BlobRef, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CoordinatorMessage } from '@kbisect/shared/gen/kbisect/v1/session';
+import type { JobSnapshot } from '@kbisect/shared/gen/kbisect/v1/snapshot';
 import { leaseId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import type { RangeChanges } from './classes/prediction.js';
@@ -82,7 +83,8 @@ export class Dispatcher {
     private readonly signal: AbortSignal,
   ) {
     const { journal, snapshots, log } = surroundings;
-    this.#keeper = new SnapshotKeeper(journal, snapshots, log, signal);
+    const kept = (job: JobId, snapshot: JobSnapshot) => this.farm.shorten(job, snapshot);
+    this.#keeper = new SnapshotKeeper(journal, snapshots, kept, log, signal);
   }
 
   /**

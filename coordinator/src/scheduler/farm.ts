@@ -65,6 +65,11 @@ export class Farm {
       known.built(commitId(commit), { image, record, recipe: recipes[recipe] ?? '', predicted });
   }
 
+  /** Has no more in memory of a job that is over than its snapshot says of it. */
+  shorten(id: JobId, { job }: JobSnapshot): void {
+    if (job?.spec !== undefined && this.#known(id).over) this.jobs.set(id, new PastJob(id, job.spec, job));
+  }
+
   /** What is to be done after a replay: the ranges of jobs that are not over are read again. */
   resume(): Effect[] {
     return [...this.running.values()].map(({ id, spec }) => ({ kind: 'read-range', job: id, spec }));
@@ -109,8 +114,8 @@ export class Farm {
         return;
       }
       case 'range': {
-        const job = this.#job(input.job);
-        if (job.over) return;
+        const job = this.#whileItRuns(input.job);
+        if (job === undefined) return;
         job.attach(input.range);
         const { graph } = input.range;
         if (job.prediction)
@@ -118,44 +123,45 @@ export class Farm {
         this.#advance(job, now);
         return;
       }
-      case 'suspects': {
-        const job = this.#job(input.job);
-        if (!job.over) job.suspect(input.suspects);
+      case 'suspects':
+        this.#whileItRuns(input.job)?.suspect(input.suspects);
         return;
-      }
       case 'checks': {
-        const job = this.#job(input.job);
-        if (job.over) return;
+        const job = this.#whileItRuns(input.job);
+        if (job === undefined) return;
         job.certificate.prepare(input.culprit, input.checks);
         this.#advance(job, now);
         return;
       }
       case 'sides': {
-        const job = this.#job(input.job);
-        if (job.over) return;
+        const job = this.#whileItRuns(input.job);
+        if (job === undefined) return;
         job.certificate.attach(input.culprit, input.sides);
         this.#advance(job, now);
         return;
       }
       case 'settings': {
-        const job = this.#job(input.job);
-        if (job.over) return;
+        const job = this.#whileItRuns(input.job);
+        if (job === undefined) return;
         job.certificate.ask(input.settings);
         this.#advance(job, now);
         return;
       }
       case 'changes':
-        this.#job(input.job).prediction?.attach(input.changes);
+        this.#whileItRuns(input.job)?.prediction?.attach(input.changes);
         return;
       case 'record':
-        this.#job(input.job).prediction?.builds.learn(input.digest, input.record);
+        // What builds tell is for other jobs, too.
+        this.#predictionFor(this.#known(input.job).spec)?.builds.learn(input.digest, input.record);
         return;
-      case 'range-unreadable':
-        this.#end(this.#job(input.job), JobState.JOB_STATE_ABORTED, input.reason, now);
+      case 'range-unreadable': {
+        const job = this.#whileItRuns(input.job);
+        if (job) this.#end(job, JobState.JOB_STATE_ABORTED, input.reason, now);
         return;
+      }
       case 'cancel': {
-        if (this.jobs.get(input.job)?.over) return;
-        const job = this.#job(input.job);
+        const job = this.#whileItRuns(input.job);
+        if (job === undefined) return;
         const reason = 'cancelled by its owner';
         // A culprit that only waits for what its settings are is named.
         job.certificate.config?.giveUp(reason);
@@ -300,10 +306,20 @@ export class Farm {
     for (const agent of this.agents.values()) agent.lastCommit.delete(job.id);
   }
 
-  #job(id: JobId): Job {
+  #known(id: JobId): KnownJob {
     const job = this.jobs.get(id);
     if (job === undefined) throw new KbisectError('not-found', `there is no job ${id}; see 'kbisect jobs'`);
+    return job;
+  }
+
+  #job(id: JobId): Job {
+    const job = this.#known(id);
     if (job instanceof PastJob) throw itIsOver(id);
     return job;
+  }
+
+  /** None when the job is over, and what was under way for it comes too late. */
+  #whileItRuns(id: JobId): Job | undefined {
+    return this.#known(id).over ? undefined : this.#job(id);
   }
 }

@@ -56,9 +56,11 @@ describe.each(engines)('jobs in the $name journal', ({ start }) => {
     expect(await found()).toEqual([[job, events.length]]);
     await journal.append(jobId('a'), 0, events.slice(0, 3));
     await journal.append(jobId('z'), 0, eventsOf('z'));
-    const keeper = new SnapshotKeeper(journal, snapshots, log, never);
+    const kept: JobId[] = [];
+    const keeper = new SnapshotKeeper(journal, snapshots, (one) => kept.push(one), log, never);
     for (const one of [job, jobId('z'), jobId('a')]) keeper.keep(one); // the last is not over
     await keeper.settled();
+    expect(kept).toEqual([job, jobId('z')]);
     expect(await found()).toEqual([
       [jobId('a'), 3],
       [job, 'snapshot'],

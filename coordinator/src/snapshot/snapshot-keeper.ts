@@ -1,3 +1,4 @@
+import type { JobSnapshot } from '@kbisect/shared/gen/kbisect/v1/snapshot';
 import type { JobId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import type { Journal } from '../journal/journal.js';
@@ -9,9 +10,11 @@ import { encodeSnapshot } from './stored-snapshots.js';
 export class SnapshotKeeper {
   #tail: Promise<void> = Promise.resolve();
 
+  /** @param kept is told of each that is made */
   constructor(
     private readonly journal: Pick<Journal, 'read'>,
     private readonly snapshots: Pick<Snapshots, 'put'>,
+    private readonly kept: (job: JobId, snapshot: JobSnapshot) => void,
     private readonly log: Logger,
     private readonly signal: AbortSignal,
   ) {}
@@ -30,6 +33,8 @@ export class SnapshotKeeper {
 
   async #make(job: JobId): Promise<void> {
     const snapshot = makeSnapshot(job, await this.journal.read(job));
-    if (snapshot) await this.snapshots.put(job, encodeSnapshot(snapshot));
+    if (snapshot === undefined) return;
+    await this.snapshots.put(job, encodeSnapshot(snapshot));
+    this.kept(job, snapshot);
   }
 }

@@ -194,3 +194,40 @@ describe('a farm that comes back', () => {
     expect(states).toContain(JobState.JOB_STATE_CANCELLED);
   });
 });
+
+describe('a job that is over', () => {
+  it.each([
+    ['of commands', false],
+    ['of boots', true],
+  ])(
+    '%s is no more than its snapshot in memory, and what was under way for it comes too late',
+    (_, builds) => {
+      const rig = builds ? buildingRig(Array.from({ length: SIZE }, () => CONSUMED)) : new Rig();
+      if (!builds) rig.hello('agent');
+      const id = jobId('job');
+      rig.submit('job', builds ? buildSpec(SIZE) : straightSpec(SIZE), straightRange(SIZE));
+      rig.run((tested) => (numberOf(tested) >= 5 ? FAIL : PASS));
+      rig.farm.shorten(id, makeSnapshot(id, rig.journal.get(id)!)!);
+      expect(rig.farm.jobs.get(id)).toMatchObject({ over: true, state: JobState.JOB_STATE_FOUND });
+      expect(rig.farm.jobs.get(id)).toBeInstanceOf(PastJob);
+
+      const before = rig.journal.get(id)!.length;
+      rig.send({ kind: 'range', job: id, range: straightRange(SIZE) });
+      rig.send({ kind: 'changes', job: id, changes: undefined });
+      rig.send({ kind: 'record', job: id, digest: 'of a record', record: undefined });
+      rig.send({ kind: 'suspects', job: id, suspects: [] });
+      rig.send({ kind: 'checks', job: id, culprit: commit(5), checks: [] });
+      rig.send({ kind: 'range-unreadable', job: id, reason: 'git is gone' });
+      rig.send({ kind: 'cancel', job: id });
+      expect(rig.journal.get(id)).toHaveLength(before);
+      const mark = {
+        kind: 'mark',
+        job: id,
+        commit: commit(3),
+        verdict: Verdict.VERDICT_SKIP,
+        by: 'ada',
+      } as const;
+      expect(() => rig.send(mark)).toThrow('job job is over; submit it again');
+    },
+  );
+});
