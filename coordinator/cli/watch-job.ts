@@ -34,7 +34,7 @@ export async function* watchJob(
   let waitMs = FIRST_WAIT_MS;
   for (;;) {
     signal.throwIfAborted();
-    const stream = farm.watch({ job });
+    const stream = farm.watch({ job, together: true });
     stream.on('error', () => undefined); // seen by the loop; after it, nobody's concern
     const hangUp = () => stream.cancel();
     signal.addEventListener('abort', hangUp, { once: true });
@@ -77,6 +77,10 @@ function messagesOf({ kind }: WatchResponse): WatchMessage[] {
       const work = activities.map((value) => ({ $case: 'activity' as const, value }));
       return outlook === undefined ? work : [...work, { $case: 'outlook', value: outlook }];
     }
+    case 'event':
+    case 'activity':
+    case 'outlook': // one by one, from a coordinator of the version before
+      return [kind];
     case undefined:
       return []; // a message of a later version
   }

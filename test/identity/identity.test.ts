@@ -329,7 +329,9 @@ describe('a farm of several people', () => {
     const format = GetReportRequest_Format.FORMAT_TEXT;
     expect(await new Promise((done) => ben.getReport({ job, format }, done))).toMatchObject(refused);
     expect(await new Promise((done) => ben.getConsole({ job, commit: 'a' }, done))).toMatchObject(refused);
-    expect(await new Promise((done) => ben.watch({ job }).on('error', done))).toMatchObject(refused);
+    expect(await new Promise((done) => ben.watch({ job, together: true }).on('error', done))).toMatchObject(
+      refused,
+    );
     const jobs = async (client: FarmClient) =>
       (await unaryCall<ListJobsResponse>((done) => client.listJobs({}, done))).jobs.map(({ id }) => id);
     expect(await jobs(ben)).not.toContain(job);

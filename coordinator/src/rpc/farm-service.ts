@@ -8,7 +8,7 @@ import type {
   WatchResponse,
   WatchResponse_Work,
 } from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import { mark, rerun } from '../by-hand.js';
@@ -189,13 +189,13 @@ async function watch(
   call: ServerWritableStream<WatchRequest, WatchResponse>,
 ): Promise<void> {
   const signal = callSignal(call);
-  const send = async (kind: NonNullable<WatchResponse['kind']>) => {
+  const { together } = call.request;
+  const send = async (kind: Told) => {
     if (!call.write({ kind })) await once(call, 'drain', { signal });
   };
   const events = async () => {
     for await (const events of journal.subscribe(job.id, signal)) {
-      for (let start = 0; start < events.length; start += MAX_EVENTS)
-        await send({ $case: 'events', value: { events: events.slice(start, start + MAX_EVENTS) } });
+      for (const kind of together ? eventsTogether(events) : eventsApart(events)) await send(kind);
       if (events.at(-1)?.fact?.$case === 'ended') return;
     }
   };
@@ -205,7 +205,9 @@ async function watch(
     while (!either.aborted) {
       const soon = delay(ACTIVITY_MS, undefined, { signal: either }).catch(() => undefined);
       const next = once(dispatcher.activity, job.id, { signal: either }).catch(() => undefined);
-      await send({ $case: 'work', value: workOf(job, dispatcher.farm) });
+      const work = workOf(job, dispatcher.farm);
+      for (const kind of together ? [{ $case: 'work' as const, value: work }] : workApart(work))
+        await send(kind);
       await Promise.all([next, soon]);
     }
   };
@@ -219,6 +221,25 @@ async function watch(
     await others.catch(() => undefined); // the watcher went away
   }
   call.end();
+}
+
+type Told = NonNullable<WatchResponse['kind']>;
+
+function eventsTogether(events: readonly JobEvent[]): Told[] {
+  const starts = Array.from({ length: Math.ceil(events.length / MAX_EVENTS) }, (_, n) => n * MAX_EVENTS);
+  return starts.map((start) => ({
+    $case: 'events',
+    value: { events: events.slice(start, start + MAX_EVENTS) },
+  }));
+}
+
+function eventsApart(events: readonly JobEvent[]): Told[] {
+  return events.map((value) => ({ $case: 'event', value }));
+}
+
+function workApart({ activities, outlook }: WatchResponse_Work): Told[] {
+  const work = activities.map((value) => ({ $case: 'activity' as const, value }));
+  return outlook === undefined ? work : [...work, { $case: 'outlook', value: outlook }];
 }
 
 function workOf(job: KnownJob, farm: Dispatcher['farm']): WatchResponse_Work {

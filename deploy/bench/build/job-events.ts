@@ -28,7 +28,7 @@ export interface Build {
  */
 export async function figuresOf(address: string, job: string, enough = Infinity): Promise<JobFigures> {
   const client = new FarmClient(address, credentials.createInsecure());
-  const stream = client.watch({ job });
+  const stream = client.watch({ job, together: true });
   const events: JobEvent[] = [];
   try {
     for await (const { kind } of stream as AsyncIterable<WatchResponse>) {

@@ -135,7 +135,7 @@ function specOf(commits: readonly string[], runs: number, certify: boolean, comm
 
 /** Watches a job to its end. */
 async function culpritFound(client: FarmClient, job: string, signal: AbortSignal): Promise<string> {
-  const stream = client.watch({ job });
+  const stream = client.watch({ job, together: true });
   const hangUp = () => stream.cancel();
   signal.addEventListener('abort', hangUp, { once: true });
   try {
