@@ -1,23 +1,14 @@
 import type { Clock } from '@kbisect/shared/clock';
 import { KbisectError } from '@kbisect/shared/errors';
-import type {
-  FarmClient,
-  WatchResponse,
-  WatchResponse_Activity,
-  WatchResponse_Outlook,
-} from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { FarmClient, WatchResponse } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { fromStatus } from '@kbisect/shared/status';
+import { toldApart, type Told } from '../src/report/told-apart.js';
 
 const FIRST_WAIT_MS = 250;
 const LAST_WAIT_MS = 5000;
 
 /** What a watcher sees: what the coordinator tells, one by one, and that it was lost for a while. */
-export type WatchMessage =
-  | { readonly $case: 'event'; readonly value: JobEvent }
-  | { readonly $case: 'activity'; readonly value: WatchResponse_Activity }
-  | { readonly $case: 'outlook'; readonly value: WatchResponse_Outlook }
-  | { readonly $case: 'lost'; readonly reason: string };
+export type WatchMessage = Told | { readonly $case: 'lost'; readonly reason: string };
 
 /**
  * Follows a job from its first event to its last. When the stream breaks it is taken up again, with growing waits,
@@ -41,9 +32,10 @@ export async function* watchJob(
     let reason = 'the coordinator ended the stream';
     let replayed = 0;
     try {
-      for await (const response of stream as AsyncIterable<WatchResponse>) {
+      for await (const { kind } of stream as AsyncIterable<WatchResponse>) {
         waitMs = FIRST_WAIT_MS;
-        for (const message of messagesOf(response)) {
+        if (kind === undefined) continue; // a message of a later version
+        for (const message of toldApart(kind)) {
           if (message.$case === 'event') {
             replayed += 1;
             if (replayed <= seen) continue;
@@ -65,24 +57,6 @@ export async function* watchJob(
     yield { $case: 'lost', reason };
     await clock.sleep(waitMs, signal).catch(() => undefined);
     waitMs = Math.min(LAST_WAIT_MS, waitMs * 2);
-  }
-}
-
-function messagesOf({ kind }: WatchResponse): WatchMessage[] {
-  switch (kind?.$case) {
-    case 'events':
-      return kind.value.events.map((value) => ({ $case: 'event', value }));
-    case 'work': {
-      const { activities, outlook } = kind.value;
-      const work = activities.map((value) => ({ $case: 'activity' as const, value }));
-      return outlook === undefined ? work : [...work, { $case: 'outlook', value: outlook }];
-    }
-    case 'event':
-    case 'activity':
-    case 'outlook': // one by one, from a coordinator of the version before
-      return [kind];
-    case undefined:
-      return []; // a message of a later version
   }
 }
 

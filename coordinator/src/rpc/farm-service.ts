@@ -8,7 +8,7 @@ import type {
   WatchResponse,
   WatchResponse_Work,
 } from '@kbisect/shared/gen/kbisect/v1/farm';
-import type { JobEvent, JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
+import type { JobSpec } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, jobId, type CommitId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import { mark, rerun } from '../by-hand.js';
@@ -20,6 +20,7 @@ import { activityOf } from '../report/activity.js';
 import { agentsOf } from '../report/agents.js';
 import { bisectLogOf } from '../report/bisect-log-of.js';
 import { consolesOf } from '../report/consoles.js';
+import { toldApart } from '../report/told-apart.js';
 import { summaryOf } from '../report/summary.js';
 import { writeReport } from '../report/write-report.js';
 import type { Repository } from '../repository.js';
@@ -120,11 +121,11 @@ export function farmService(parts: FarmParts): FarmServer {
           spec = { ...spec, test: { ...test, value: { ...test.value, fixups: own } } };
         }
       }
-      spec = { ...spec, submitter: submitterOf(gate.callerOf(call).principal) };
+      const { principal } = gate.callerOf(call);
+      spec = { ...spec, submitter: submitterOf(principal) };
       spec = { ...spec, new: commitId(spec.new), olds: [...new Set(spec.olds.map(commitId))] };
       for (const { commit } of spec.backportTo) commitId(commit);
       await parts.share(spec);
-      const { principal } = gate.callerOf(call);
       const visible = [...farm.running.values()].filter((job) => maySee(principal, job.spec));
       const running = duplicateOf(spec, visible);
       if (running !== undefined) {
@@ -167,7 +168,7 @@ export function farmService(parts: FarmParts): FarmServer {
     })),
 
     getConsole: unary(log, async (request, call) => {
-      const job = await wholeJob(find(call, request.job), parts.journal);
+      const job = find(call, request.job);
       const events = await parts.journal.read(job.id);
       return consolesOf(job, request.commit, events, (lease) => parts.consoles.tail(lease));
     }),
@@ -190,12 +191,14 @@ async function watch(
 ): Promise<void> {
   const signal = callSignal(call);
   const { together } = call.request;
-  const send = async (kind: Told) => {
-    if (!call.write({ kind })) await once(call, 'drain', { signal });
+  const send = async (message: NonNullable<WatchResponse['kind']>) => {
+    for (const kind of together ? [message] : toldApart(message))
+      if (!call.write({ kind })) await once(call, 'drain', { signal });
   };
   const events = async () => {
     for await (const events of journal.subscribe(job.id, signal)) {
-      for (const kind of together ? eventsTogether(events) : eventsApart(events)) await send(kind);
+      for (let start = 0; start < events.length; start += MAX_EVENTS)
+        await send({ $case: 'events', value: { events: events.slice(start, start + MAX_EVENTS) } });
       if (events.at(-1)?.fact?.$case === 'ended') return;
     }
   };
@@ -205,9 +208,7 @@ async function watch(
     while (!either.aborted) {
       const soon = delay(ACTIVITY_MS, undefined, { signal: either }).catch(() => undefined);
       const next = once(dispatcher.activity, job.id, { signal: either }).catch(() => undefined);
-      const work = workOf(job, dispatcher.farm);
-      for (const kind of together ? [{ $case: 'work' as const, value: work }] : workApart(work))
-        await send(kind);
+      await send({ $case: 'work', value: workOf(job, dispatcher.farm) });
       await Promise.all([next, soon]);
     }
   };
@@ -221,25 +222,6 @@ async function watch(
     await others.catch(() => undefined); // the watcher went away
   }
   call.end();
-}
-
-type Told = NonNullable<WatchResponse['kind']>;
-
-function eventsTogether(events: readonly JobEvent[]): Told[] {
-  const starts = Array.from({ length: Math.ceil(events.length / MAX_EVENTS) }, (_, n) => n * MAX_EVENTS);
-  return starts.map((start) => ({
-    $case: 'events',
-    value: { events: events.slice(start, start + MAX_EVENTS) },
-  }));
-}
-
-function eventsApart(events: readonly JobEvent[]): Told[] {
-  return events.map((value) => ({ $case: 'event', value }));
-}
-
-function workApart({ activities, outlook }: WatchResponse_Work): Told[] {
-  const work = activities.map((value) => ({ $case: 'activity' as const, value }));
-  return outlook === undefined ? work : [...work, { $case: 'outlook', value: outlook }];
 }
 
 function workOf(job: KnownJob, farm: Dispatcher['farm']): WatchResponse_Work {
