@@ -3,8 +3,6 @@ import type { GetConsoleResponse, GetConsoleResponse_Console } from '@kbisect/sh
 import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { CommitId, LeaseId } from '@kbisect/shared/ids';
 import type { Job } from '../scheduler/job.js';
-import { PastJob, type KnownJob } from '../scheduler/past-job.js';
-import { replayJob } from '../scheduler/replay-job.js';
 
 /**
  * The consoles of a commit's trials, those that still run at the end.
@@ -13,12 +11,11 @@ import { replayJob } from '../scheduler/replay-job.js';
  * @throws KbisectError `not-found` when no such commit was tested
  */
 export function consolesOf(
-  known: KnownJob,
+  job: Job,
   prefix: string,
   events: readonly JobEvent[],
   tail: (lease: LeaseId) => Buffer | undefined,
 ): GetConsoleResponse {
-  const job = known instanceof PastJob ? replayJob(known.id, events) : known;
   const commit = commitOf(job, prefix);
   const kept = events.flatMap((event) => consoleOf(event, commit) ?? []);
   const live = job.leases.live

@@ -17,7 +17,7 @@ export function toldApart(message: Message): Told[] {
     }
     case 'event':
     case 'activity':
-    case 'outlook':
+    case 'outlook': // one by one already
       return [message];
   }
 }

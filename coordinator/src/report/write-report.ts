@@ -3,7 +3,7 @@ import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Journal } from '../journal/journal.js';
 import type { Repository } from '../repository.js';
 import type { KnownJob } from '../scheduler/past-job.js';
-import { wholeJob } from '../whole-job.js';
+import { jobWithEvents } from '../whole-job.js';
 import { gatherReport } from './gather-report.js';
 import { reportDocument } from './report-document.js';
 import { reportHtml } from './report-html.js';
@@ -25,8 +25,7 @@ export async function writeReport(
   { journal, repository, readText }: ReportPlaces,
 ): Promise<string> {
   const { git } = repository;
-  const job = await wholeJob(known, journal);
-  const events = await journal.read(job.id);
+  const { job, events } = await jobWithEvents(known, journal);
   const read = ({ digest, size }: BlobRef) => readText(digest, size);
   const report = await gatherReport(job, { git, events, readConsole: read, readConfig: read });
   switch (format) {

@@ -20,13 +20,13 @@ import { activityOf } from '../report/activity.js';
 import { agentsOf } from '../report/agents.js';
 import { bisectLogOf } from '../report/bisect-log-of.js';
 import { consolesOf } from '../report/consoles.js';
-import { toldApart } from '../report/told-apart.js';
 import { summaryOf } from '../report/summary.js';
+import { toldApart } from '../report/told-apart.js';
 import { writeReport } from '../report/write-report.js';
 import type { Repository } from '../repository.js';
 import { duplicateOf } from '../scheduler/duplicate.js';
 import type { KnownJob } from '../scheduler/past-job.js';
-import { wholeJob } from '../whole-job.js';
+import { jobWithEvents, wholeJob } from '../whole-job.js';
 import { callSignal, streaming, unary } from './handler.js';
 import { reachableUrl } from './reachable-url.js';
 import { checkJobSpec } from './job-spec.js';
@@ -168,8 +168,7 @@ export function farmService(parts: FarmParts): FarmServer {
     })),
 
     getConsole: unary(log, async (request, call) => {
-      const job = find(call, request.job);
-      const events = await parts.journal.read(job.id);
+      const { job, events } = await jobWithEvents(find(call, request.job), parts.journal);
       return consolesOf(job, request.commit, events, (lease) => parts.consoles.tail(lease));
     }),
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { KbisectError } from '@kbisect/shared/errors';
+import type { JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { StatResponse } from '@kbisect/shared/gen/kbisect/v1/cache';
 import { GetReportRequest_Format } from '@kbisect/shared/gen/kbisect/v1/farm';
 import { commitId, jobId, leaseId, type CommitId } from '@kbisect/shared/ids';
@@ -20,7 +21,7 @@ import type { Repository } from '../../repository.js';
 import type { LiveConsoles } from '../../rpc/live-consoles.js';
 import type { Job } from '../../scheduler/job.js';
 import type { KnownJob } from '../../scheduler/past-job.js';
-import { wholeJob } from '../../whole-job.js';
+import { jobWithEvents, wholeJob } from '../../whole-job.js';
 import { describeOutcome } from '../../scheduler/oracle.js';
 import type { CommitGraph } from '../../search/graph.js';
 import type { SlotHistory } from '../../slot-history.js';
@@ -122,16 +123,17 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
       return beliefView(job, await graphOf(job, call));
     }),
     json('/api/jobs/:job/commits/:commit', async (call) => {
-      const job = await wholeOf(call);
-      return commitView(job, commitId(call.param('commit')), await journal.read(job.id), git);
+      const { job, events } = await jobWithEvents(jobOf(call), journal);
+      return commitView(job, commitId(call.param('commit')), events, git);
     }),
     get('/api/jobs/:job/commits/:commit/diff', async (call) => {
       jobOf(call);
       answerText(call.response, 200, await diffOf(git, commitId(call.param('commit')), call.signal));
     }),
-    json('/api/jobs/:job/commits/:commit/consoles', async (call) => ({
-      consoles: await consoleViews(await wholeOf(call), commitId(call.param('commit')), journal),
-    })),
+    json('/api/jobs/:job/commits/:commit/consoles', async (call) => {
+      const { job, events } = await jobWithEvents(jobOf(call), journal);
+      return { consoles: consoleViews(job, commitId(call.param('commit')), events) };
+    }),
     get('/api/jobs/:job/consoles/:lease', (call) => {
       const job = jobOf(call);
       const lease = leaseId(call.param('lease'));
@@ -171,11 +173,11 @@ export async function dashboardRoutes(parts: DashboardParts): Promise<Route[]> {
   ];
 }
 
-async function consoleViews(job: Job, commit: CommitId, journal: Journal): Promise<ConsoleView[]> {
+function consoleViews(job: Job, commit: CommitId, events: readonly JobEvent[]): ConsoleView[] {
   const isKnown = [...job.evidence.commits].includes(commit);
   const live = job.leases.live.filter((lease) => lease.commit === commit);
   if (!isKnown && live.length === 0) return [];
-  const { consoles } = consolesOf(job, commit, await journal.read(job.id), () => undefined);
+  const { consoles } = consolesOf(job, commit, events, () => undefined);
   const kept = consoles.flatMap(({ outcome, blob, agent }): ConsoleView[] =>
     outcome && blob ? [{ agent, outcome: describeOutcome(outcome), blob }] : [],
   );
