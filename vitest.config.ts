@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
+import { patience } from './test/patience.js';
 
 export default defineConfig({
   test: {
+    ...patience,
     include: ['{shared,agent,coordinator,deploy,test}/**/*.test.ts'],
     exclude: [
       '**/node_modules/**',
@@ -18,7 +20,5 @@ export default defineConfig({
     ],
     // Most tests wait for processes of their own: one worker for all processors would leave half of two idle.
     maxWorkers: '100%',
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
   },
 });

@@ -77,7 +77,7 @@ describe('a job that is left to the farm', () => {
     const asked = { job: id, priority: 'high', requires: ['gpu=yes', 'site=basement'], waiting: why };
     const json = async (command: string[]) =>
       JSON.parse((await kbisect([...command, '--json'], env)).stdout) as unknown;
-    await expect.poll(() => json(['job', id]), { timeout: 60_000 }).toMatchObject(asked);
+    await expect.poll(() => json(['job', id])).toMatchObject(asked);
     expect(await json(['jobs'])).toMatchObject({
       jobs: expect.arrayContaining([expect.objectContaining(asked)]) as unknown[],
     });

@@ -88,8 +88,8 @@ describe('bisect --local', () => {
     const running = new Running(['bisect', '--repo', repo, ...args], env);
     await running.shows(/tests [0-9a-f]{12}/);
     await running.stop('SIGKILL');
-    await expect.poll(() => processesWith(folder.path), { timeout: 10_000 }).toEqual([]);
-    await expect.poll(() => processesWith(`sleep ${marker}`), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => processesWith(folder.path)).toEqual([]);
+    await expect.poll(() => processesWith(`sleep ${marker}`)).toEqual([]);
   });
 
   it('shows itself live on a terminal', async () => {
@@ -148,9 +148,7 @@ describe('up', () => {
     const [killed = 0] = await agents();
     process.kill(killed, 'SIGKILL');
     await farm.says(/agent-1 died: killed by SIGKILL/);
-    await expect
-      .poll(async () => (await agents()).filter((pid) => pid !== killed), { timeout: 10_000 })
-      .toHaveLength(1);
+    await expect.poll(async () => (await agents()).filter((pid) => pid !== killed)).toHaveLength(1);
     expect(await farm.stop('SIGINT')).toBe(0);
   });
 

@@ -71,7 +71,7 @@ describe('startProcess', () => {
       parent.stdout?.once('data', (chunk: Buffer) => resolve(chunk.toString().trim().split(' '))),
     );
     parent.kill('SIGKILL');
-    for (const pid of pids) await expect.poll(() => stateOf(pid), { timeout: 5000 }).toMatch(/gone|Z/);
+    for (const pid of pids) await expect.poll(() => stateOf(pid)).toMatch(/gone|Z/);
   });
 });
 

@@ -126,7 +126,7 @@ describe('the page of a job', () => {
     await page.getByText(`First bad commit: ${id('c17')} c17`).waitFor();
     await page.getByRole('slider').waitFor();
     await expect
-      .poll(() => page.getByRole('slider').getAttribute('aria-valuetext'), { timeout: 10_000 })
+      .poll(() => page.getByRole('slider').getAttribute('aria-valuetext'))
       .toMatch(/^commit 17 of 24: .*, tested new/);
     await page
       .getByRole('region', { name: 'What the commit changes' })
@@ -154,9 +154,7 @@ describe('the page of a job', () => {
     const console = page.getByRole('region', { name: /^Console \d+: running/ });
     await console.getByText(/tick \d+ of <b>many<\/b>/).waitFor({ timeout: 60_000 });
     const before = (await console.textContent())?.length ?? 0;
-    await expect
-      .poll(async () => (await console.textContent())?.length ?? 0, { timeout: 20_000 })
-      .toBeGreaterThan(before);
+    await expect.poll(async () => (await console.textContent())?.length ?? 0).toBeGreaterThan(before);
     await shoot(page, 'console-live');
     expect(await page.locator('img').count()).toBe(0);
     expect(complaints).toEqual([]);

@@ -41,7 +41,7 @@ afterAll(() => lab.close());
 
 const text = async (...args: string[]) => (await lab.kbisect(...args)).stdout.toString('utf8');
 
-describe('a fix', { timeout: 180_000 }, () => {
+describe('a fix', () => {
   it('is picked on stable branches, built and booted there, and what comes of it is told of each', async () => {
     const script = await tiny.file(
       'both.sh',
@@ -98,7 +98,7 @@ async function offered(id: string, patch: string): Promise<void> {
   );
 }
 
-describe('a regression', { timeout: 180_000 }, () => {
+describe('a regression', () => {
   it('is told to be on the stable branches that have it, by itself or as a backport, and lack its fix', async () => {
     const reads = await tiny.reads(SYMLINKS, 0);
     const ends = ['--repo', tiny.repo, '--good', 'root', '--bad', 'middle', '--reproducer', reads];

@@ -87,7 +87,7 @@ async function bundled(id: string, tiny: TinyJob): Promise<void> {
   ]);
 }
 
-describe('a culprit of the miniature kernel', { timeout: 180_000 }, () => {
+describe('a culprit of the miniature kernel', () => {
   it('is built anew, tried again by another agent than the first, and reverted on the new end, before it is named', async () => {
     const tiny = await tinyJob(
       lab.directory,
@@ -144,7 +144,7 @@ describe('a culprit of the miniature kernel', { timeout: 180_000 }, () => {
   });
 });
 
-describe('a merge that is new, and neither of its parents', { timeout: 180_000 }, () => {
+describe('a merge that is new, and neither of its parents', () => {
   it('is named, with the pair of commits that are new only together', async () => {
     const docs = (line: string) => ({ kind: 'docs' as const, line });
     const tiny = await tinyJob(lab.directory, 'pair', [
@@ -176,7 +176,7 @@ describe('a merge that is new, and neither of its parents', { timeout: 180_000 }
   });
 });
 
-describe('an oracle that lies once', { timeout: 180_000 }, () => {
+describe('an oracle that lies once', () => {
   it('makes a wrong culprit, which the certificate catches: the search goes on and ends on the right one', async () => {
     const tiny = await tinyJob(
       lab.directory,

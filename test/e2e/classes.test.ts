@@ -28,7 +28,7 @@ function documented(last: number, changes: Readonly<Record<number, TinyCommit['c
   });
 }
 
-describe('commits of the miniature kernel', { timeout: 180_000 }, () => {
+describe('commits of the miniature kernel', () => {
   it('that change nothing that a build consumes are not built, and an audit finds no image other than foretold', async () => {
     const tiny = await tinyJob(
       lab.directory,

@@ -30,7 +30,7 @@ function regression(from: TinyJob, reproducer: string, good = 'c0', bad = 'main'
   return ['--repo', from.repo, '--good', good, '--bad', bad, '--reproducer', reproducer];
 }
 
-describe('a farm of two agents', { timeout: 180_000 }, () => {
+describe('a farm of two agents', () => {
   it('bisects two regressions at once, and builds no kernel twice for them', async () => {
     const symlinks = await lab.submit(...regression(job, await job.reads(SYMLINKS, 0)));
     const hardlinks = await lab.submit(...regression(job, await job.reads(HARDLINKS, 0)));
@@ -56,7 +56,7 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
       if (kind.$case !== 'activity' || kind.value.phase !== Progress_Phase.PHASE_BUILD) continue;
       const name = kind.value.agent;
       await lab.killAgent(name);
-      await expect.poll(() => lab.workers(name), { timeout: 5000 }).toEqual([]);
+      await expect.poll(() => lab.workers(name)).toEqual([]);
       lab.startAgent(name);
       break;
     }
@@ -97,9 +97,7 @@ describe('a farm of two agents', { timeout: 180_000 }, () => {
     }
     expect((await lab.kbisect('cancel', id)).status).toBe(0);
     expect(await lab.result(id)).toMatchObject({ state: 'cancelled' });
-    await expect
-      .poll(async () => [...(await lab.workers('one')), ...(await lab.workers('two'))], { timeout: 5000 })
-      .toEqual([]);
+    await expect.poll(async () => [...(await lab.workers('one')), ...(await lab.workers('two'))]).toEqual([]);
   });
 
   it('finds the culprit among commits that do not build, with the commit that mends them picked on top', async () => {

@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
-describe('a job that asks which settings its culprit takes', { timeout: 300_000 }, () => {
+describe('a job that asks which settings its culprit takes', () => {
   it('is told: those that the bug needs and what they depend on, each configuration built once, by all agents', async () => {
     const tiny = await tinyJob(lab.directory, 'config', straight(2, { 2: { kind: 'initcall', code: BUG } }));
     const fragment = await tiny.file('asked.config', FRAGMENT);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => lab.close());
 
-describe('a culprit that changes nothing but a module', { timeout: 180_000 }, () => {
+describe('a culprit that changes nothing but a module', () => {
   it('is found, though all images are the same, and its script loads the modules that the job loads', async () => {
     const tiny = await tinyJob(lab.directory, 'module', straight(5, { 3: { kind: 'module', value: 1 } }));
     const ends = ['--repo', tiny.repo, '--good', 'c0', '--bad', 'main'];

@@ -40,32 +40,28 @@ async function told(job: string, commit: string): Promise<string[]> {
   return [...answers, spans.replaceAll(/"change":\d+/g, '')];
 }
 
-it(
-  'a coordinator that was started again tells the same of a job that is over, by its snapshot',
-  { timeout: 300_000 },
-  async () => {
-    const history = await tinyJob(lab.directory, 'over', straight(20, {}));
-    const culprit = history.ids.get('c13') ?? '';
-    const run = `echo seen; ! git merge-base --is-ancestor ${culprit} HEAD`;
-    const ends = ['--repo', history.repo, '--good', 'c0', '--bad', 'main'];
-    const job = await lab.submit(...ends, '--run', run);
-    expect(await lab.result(job)).toMatchObject({ state: 'found', culprit: { commit: culprit } });
-    const before = await told(job, culprit);
-    await lab.killAgent('one');
-    await lab.stop();
+it('a coordinator that was started again tells the same of a job that is over, by its snapshot', async () => {
+  const history = await tinyJob(lab.directory, 'over', straight(20, {}));
+  const culprit = history.ids.get('c13') ?? '';
+  const run = `echo seen; ! git merge-base --is-ancestor ${culprit} HEAD`;
+  const ends = ['--repo', history.repo, '--good', 'c0', '--bad', 'main'];
+  const job = await lab.submit(...ends, '--run', run);
+  expect(await lab.result(job)).toMatchObject({ state: 'found', culprit: { commit: culprit } });
+  const before = await told(job, culprit);
+  await lab.killAgent('one');
+  await lab.stop();
 
-    const snapshots = new EmbeddedSnapshots(join(lab.directory, 'state/snapshots.mdb'));
-    const kept: string[] = [];
-    for await (const [of] of snapshots.readAll()) kept.push(of);
-    await snapshots.close();
-    expect(kept).toEqual([job]);
+  const snapshots = new EmbeddedSnapshots(join(lab.directory, 'state/snapshots.mdb'));
+  const kept: string[] = [];
+  for await (const [of] of snapshots.readAll()) kept.push(of);
+  await snapshots.close();
+  expect(kept).toEqual([job]);
 
-    await lab.startCoordinator();
-    expect(await told(job, culprit)).toEqual(before);
-    // It is no reason not to bisect it again.
-    lab.startAgent('one');
-    const again = await lab.submit(...ends, '--run', run);
-    expect(again).not.toBe(job);
-    expect(await lab.result(again)).toMatchObject({ state: 'found', culprit: { commit: culprit } });
-  },
-);
+  await lab.startCoordinator();
+  expect(await told(job, culprit)).toEqual(before);
+  // It is no reason not to bisect it again.
+  lab.startAgent('one');
+  const again = await lab.submit(...ends, '--run', run);
+  expect(again).not.toBe(job);
+  expect(await lab.result(again)).toMatchObject({ state: 'found', culprit: { commit: culprit } });
+});

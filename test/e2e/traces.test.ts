@@ -52,7 +52,7 @@ it('a job is one trace: its tests, and in them their boots, each when it was', a
   const run = `! git merge-base --is-ancestor ${history.ids.get('c5') ?? ''} HEAD`;
   const { trials } = await lab.result(await lab.submit(...ends, '--run', run));
   const named = (name: string) => spans.filter((each) => each.name === name);
-  await expect.poll(() => named('job').length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => named('job').length).toBe(1);
   const [job] = named('job');
   expect(named('boot')).toHaveLength(trials);
   const tests = new Map(named('test').map((test) => [test.spanId, test]));

@@ -1,10 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { patience } from '../patience.js';
 
 export default defineConfig({
   test: {
+    ...patience,
     include: ['test/hostile/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', 'test/hostile/decoders.test.ts'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
   },
 });

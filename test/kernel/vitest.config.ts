@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { patience } from '../patience.js';
 
 /** Real kernels take minutes to build: one file, no limit that a slow machine would meet. */
 export default defineConfig({
   test: {
+    ...patience,
     root: import.meta.dirname,
     include: ['**/*.test.ts'],
     testTimeout: 50 * 60_000,

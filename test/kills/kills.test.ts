@@ -54,7 +54,7 @@ it(`finds every culprit, and builds nothing twice, over ${KILLS} kills at random
     expect(new Set(builds).size, 'commits built, each once').toBe(builds.length);
   }
   for (const name of AGENTS) {
-    await expect.poll(() => lab.workers(name), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => lab.workers(name)).toEqual([]);
     const registered = join(lab.workdir(name), 'mirror', 'worktrees');
     for (const worktree of await readdir(registered).catch(() => [])) {
       const place = (await readFile(join(registered, worktree, 'gitdir'), 'utf8')).trim();
