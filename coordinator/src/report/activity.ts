@@ -23,8 +23,8 @@ export function activityOf(job: KnownJob, { agents, leases }: Farm): Activity {
   return {
     work: job.leases.live.flatMap(({ id }) => leases.live.get(id) ?? []),
     left: job.remaining,
-    rounds: job.expectedRounds(slots),
-    seconds: job.expectedSeconds(slots, trees),
+    rounds: job.tests.expectedRounds(slots),
+    seconds: job.tests.expectedSeconds(slots, trees),
     waiting: waitingFor(job, agents.values()),
   };
 }

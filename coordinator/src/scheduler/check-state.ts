@@ -8,6 +8,7 @@ import {
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { AgentName } from '@kbisect/shared/ids';
 import { MAX_FAILURES } from './evidence.js';
+import type { FactOf } from './facts.js';
 import { describeOutcome } from './oracle.js';
 
 /** A check, and what has come of it. */
@@ -26,6 +27,34 @@ export interface CheckState {
   result: CheckResult;
   detail: string;
   verdict: Verdict;
+}
+
+/** Takes in a build that was for a check. */
+export function takeBuild(state: CheckState, { value }: FactOf<'built'>): void {
+  if (!value.cached) state.builds += 1;
+  if (value.image === undefined) state.buildFailure = value.failure;
+  else state.image = value.image.digest;
+  if (value.config) state.config = value.config;
+}
+
+/** Takes in a trial that was for a check. */
+export function takeTrial(state: CheckState, { value }: FactOf<'tried'>): void {
+  if (value.outcome) state.outcomes.push(value.outcome);
+}
+
+/** Whether the trials of a check are evidence for the search, too: those of commits as they are. */
+export function tellsSearch({ check }: CheckState): boolean {
+  switch (check.kind) {
+    case CheckKind.CHECK_KIND_CULPRIT:
+    case CheckKind.CHECK_KIND_PARENT:
+      return true;
+    case CheckKind.CHECK_KIND_REVERT:
+    case CheckKind.CHECK_KIND_PAIR:
+    case CheckKind.CHECK_KIND_BACKPORT:
+    case CheckKind.CHECK_KIND_CONFIG:
+    case CheckKind.CHECK_KIND_UNSPECIFIED:
+      return false;
+  }
 }
 
 /** What a check has come to. */

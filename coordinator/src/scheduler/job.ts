@@ -1,5 +1,4 @@
 import {
-  CheckKind,
   JobState,
   Verdict,
   type BlobRef,
@@ -8,21 +7,23 @@ import {
   type MinimalConfig,
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import { KbisectError } from '@kbisect/shared/errors';
-import { commitId, leaseId, shortId, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
+import { commitId, leaseId, shortId, type CommitId, type JobId } from '@kbisect/shared/ids';
 import { Audit } from '../classes/audit.js';
-import type { BuildForecast, Prediction } from '../classes/prediction.js';
+import type { Prediction } from '../classes/prediction.js';
 import type { CommitGraph } from '../search/graph.js';
 import type { Suspects } from '../search/priors.js';
-import { Certificate, type CheckOrder } from './certificate.js';
+import { Certificate } from './certificate.js';
+import { takeBuild, takeTrial, tellsSearch, type CheckState } from './check-state.js';
 import { readerOf, trialsOfChecks } from './check-reader.js';
 import { Ends } from './ends.js';
 import { Evidence } from './evidence.js';
 import type { Fact, FactOf } from './facts.js';
 import { Findings } from './findings.js';
 import { Fixups } from './fixups.js';
-import { JobLeases, type JobLease } from './job-leases.js';
+import { JobLeases } from './job-leases.js';
 import { isOver } from './job-state.js';
 import { JobSearch, type Standing } from './job-search.js';
+import { JobTests } from './job-tests.js';
 import { Marks, type Mark } from './marks.js';
 import { needsOf, type Need } from './needs.js';
 import type { Question } from './output.js';
@@ -33,7 +34,7 @@ import { outsideOf, type Range } from './range.js';
 
 /**
  * One bisection: the sum of its events. `apply` takes in a fact; `next` says which fact follows from those that
- * are known; `wanted` and `futile` say what should and need not be tested now.
+ * are known; `tests` says what should and need not be tested now.
  */
 export class Job {
   readonly spec: JobSpec;
@@ -43,6 +44,8 @@ export class Job {
   readonly verdicts = new Map<CommitId, Verdict>();
   readonly leases = new JobLeases();
   readonly certificate: Certificate;
+  /** Those that are worth a lease now. */
+  readonly tests: JobTests;
   /** What its tests take of an agent. */
   readonly needs: readonly Need[];
   culprit: CommitId | undefined;
@@ -94,6 +97,13 @@ export class Job {
       trialsOfChecks(this.#ends, this.evidence, this.#search.noisy),
     );
     this.#audit = prediction && spec.audit ? new Audit(prediction, spec.audit) : undefined;
+    const { evidence, verdicts, leases, certificate } = this;
+    this.tests = new JobTests({
+      ...{ spec, prediction, evidence, verdicts, leases, certificate },
+      ...{ ends: this.#ends, search: this.#search, findings: this.#findings },
+      ...{ fixups: this.#fixups, marks: this.#marks, audit: this.#audit },
+      state: () => this.state,
+    });
   }
 
   /** The search, once the range is read. */
@@ -123,10 +133,6 @@ export class Job {
   /** Candidates that are left, once the range is read. */
   get remaining(): number {
     return this.#search.standing?.search.remaining ?? 0;
-  }
-
-  expectedRounds(slots: number): number {
-    return this.#search.standing?.search.expectedRounds(Math.max(1, slots)) ?? 0;
   }
 
   /** Where the history of old and of new parted, when old is not an ancestor of new. */
@@ -291,22 +297,34 @@ export class Job {
         this.state = JobState.JOB_STATE_SEARCHING;
         this.#search.distrust();
         return;
-      case 'built':
+      case 'built': {
         this.leases.built(fact);
-        if (this.#checkBuilt(fact)) return;
+        const check = this.#checkOf(fact);
+        if (check !== undefined) {
+          takeBuild(check, fact);
+          this.evidence.count(fact);
+          return;
+        }
         this.evidence.built(fact);
         this.#search.hear(fact);
         this.#learnBuild(fact, this.leases.get(leaseId(fact.value.lease))?.fixups ?? []);
         return;
-      case 'tried':
+      }
+      case 'tried': {
         this.leases.tried(fact);
-        if (this.#checkTried(fact)) return;
+        const check = this.#checkOf(fact);
+        if (check !== undefined) takeTrial(check, fact);
+        if (check !== undefined && !tellsSearch(check)) {
+          this.evidence.count(fact);
+          return;
+        }
         this.evidence.tried(fact, this.leases.get(leaseId(fact.value.lease))?.agent);
         this.#search.hear(fact);
         if (this.#contradictsItself(commitId(fact.value.commit))) this.#search.distrust();
         if (fact.value.commit === this.#ends.new && fact.value.outcome?.kind?.$case === 'crash')
           this.#crash ??= fact.value.console;
         return;
+      }
       case 'marked': {
         this.#marks.marked(fact);
         this.evidence.unjudged.add(commitId(fact.value.commit));
@@ -366,8 +384,8 @@ export class Job {
     }
     const { kind } = standing.search.conclusion();
     if (this.evidence.reruns.length > 0) return undefined;
-    if (kind !== 'searching' && this.#audits().length > 0) return undefined;
-    const mending = kind === 'found' ? undefined : this.#mending();
+    if (kind !== 'searching' && this.tests.audits().length > 0) return undefined;
+    const mending = kind === 'found' ? undefined : this.tests.mending();
     if (mending !== undefined) return 'probe' in mending ? undefined : mending;
     const certified = this.#certify(standing);
     if (certified !== undefined) return certified === 'wait' ? undefined : certified;
@@ -383,122 +401,6 @@ export class Job {
     return end;
   }
 
-  /**
-   * At most `slots` commits that are worth a lease now, besides those that have one.
-   * @param trees commits at which the trees stand that could be built in
-   */
-  wanted(slots: number, trees: readonly CommitId[] = []): Wanted[] {
-    const { standing } = this.#search;
-    if (this.over || standing === undefined || this.state === JobState.JOB_STATE_PREPARING) return [];
-    const reruns = this.#rerunsWanted(standing);
-    const others = this.#wantedToKnow(standing, slots - reruns.length, trees);
-    return [...reruns, ...others.filter(({ commit, check }) => check || !isAmong(reruns, commit))].slice(
-      0,
-      slots,
-    );
-  }
-
-  /** Commits that a person wants to be tried again. */
-  #rerunsWanted({ graph }: Standing): Wanted[] {
-    const leased = new Set(this.leases.live.map((lease) => lease.commit));
-    return this.evidence.reruns
-      .filter((commit) => !leased.has(commit))
-      .map((commit) => ({ commit, audit: false, fixups: this.#fixups.of(commit, graph) }));
-  }
-
-  #wantedToKnow(standing: Standing, slots: number, trees: readonly CommitId[]): Wanted[] {
-    if (slots <= 0) return [];
-    if (this.state === JobState.JOB_STATE_CERTIFYING) return this.#checksWanted(standing).slice(0, slots);
-    const leased = new Set(this.leases.live.map((lease) => lease.commit));
-    const unproved = this.#ends.unproved();
-    if (unproved.length > 0) {
-      const untested = unproved.filter((end) => !leased.has(end) && !this.evidence.isTested(end));
-      return untested.slice(0, slots).map((commit) => ({ commit, audit: false, fixups: [] }));
-    }
-    // What the builds so far tell of all others is worth more than the moment that it takes to read.
-    if (this.prediction?.reading) return [];
-    const { graph, search } = standing;
-    const tip = this.#findings.openTip(standing);
-    if (tip !== undefined)
-      return leased.has(tip) ? [] : [{ commit: tip, audit: false, fixups: [] }].slice(0, slots);
-    const inFlight = this.leases.live.flatMap(({ commit, audit, check }) =>
-      audit || check !== undefined ? [] : (this.#search.place(graph, commit) ?? []),
-    );
-    const commitAt = (place: number) => this.#search.commitAt(graph, place);
-    // Without builds one test takes as long as another.
-    const cost = this.prediction && ((place: number) => this.forecast(commitAt(place), trees).seconds);
-    const chosen = search.choose({ slots, inFlight, ...(cost && { cost }) });
-    const mending = this.#mending();
-    const probes = mending && 'probe' in mending && !leased.has(mending.probe) ? [mending.probe] : [];
-    const tests = new Set([...probes, ...chosen.map(commitAt)]);
-    const wanted = [...tests].map((commit) => ({
-      commit,
-      audit: false,
-      fixups: this.#fixups.of(commit, graph),
-    }));
-    const audited = this.#audits().filter((commit) => !leased.has(commit));
-    return [...wanted, ...audited.map((commit) => ({ commit, audit: true, fixups: [] }))].slice(0, slots);
-  }
-
-  /** What a test of a commit is expected to take: its build, on an agent with trees at the given commits, and its trials. */
-  forecast(commit: CommitId, trees: readonly CommitId[]): BuildForecast {
-    const trials = this.trialsFor(commit) * this.evidence.trialSeconds;
-    const { objects, seconds } = this.prediction?.forecast(commit, trees) ?? { objects: 0, seconds: 0 };
-    return { objects, seconds: seconds + trials };
-  }
-
-  /** How often what is leased now is to be tried: once where trials may disagree, as each may change what is best next. */
-  trialsFor(commit: CommitId, check?: CheckOrder): number {
-    if (check !== undefined) return check.trials;
-    const proving = this.#ends.unproved().length > 0;
-    const whole = proving || !this.#search.noisy || this.evidence.reruns.includes(commit);
-    return whole ? this.evidence.trialsLeft(commit) : 1;
-  }
-
-  /**
-   * Seconds until the search is expected to end, with so many slots and trees at the given commits; 0 when that is not
-   * known.
-   */
-  expectedSeconds(slots: number, trees: readonly CommitId[]): number {
-    const { standing } = this.#search;
-    if (standing === undefined || this.prediction?.classes === undefined) return 0;
-    const { graph, search } = standing;
-    const cost = (index: number) => this.forecast(graph.id(index), trees).seconds;
-    const next = search.choose({ slots: Math.max(2, slots), inFlight: [], cost });
-    const mean = next.reduce((sum, index) => sum + cost(index), 0) / Math.max(1, next.length);
-    return mean * this.expectedRounds(slots);
-  }
-
-  /** Live leases whose result can teach nothing more. Those that have told all end by themselves. */
-  futile(): JobLease[] {
-    const { live } = this.leases;
-    if (this.over) return live;
-    const checks = live.filter(
-      ({ id, check, toldAll }) =>
-        check !== undefined && !toldAll && (!this.certificate.isOpen(check) || this.leases.isOutdone(id)),
-    );
-    const reruns = new Set(this.evidence.reruns);
-    const telling = live.filter(
-      ({ commit, audit, toldAll, check }) => !audit && !toldAll && check === undefined && !reruns.has(commit),
-    );
-    const { standing } = this.#search;
-    const isKnown = ({ commit }: JobLease) => this.verdicts.has(commit) || this.evidence.isTested(commit);
-    const judged = telling.filter(
-      (lease) =>
-        this.leases.isOutdone(lease.id) ||
-        this.#marks.of(lease.commit) !== undefined ||
-        (!standing?.noisy && isKnown(lease)),
-    );
-    if (standing === undefined || this.#ends.unproved().length > 0) return [...judged, ...checks];
-    const { graph, search } = standing;
-    const places = telling.flatMap((lease) => this.#search.place(graph, lease.commit) ?? []);
-    const futile = new Set<number | undefined>(search.futile(places));
-    const others = telling.filter(
-      (lease) => futile.has(this.#search.place(graph, lease.commit)) || judged.includes(lease),
-    );
-    return [...others, ...checks];
-  }
-
   /** What follows for the culprit that the search has come to, before it is named. */
   #certify(standing: Standing): Fact | 'wait' | undefined {
     const culprit = this.#findings.culprit(standing);
@@ -508,50 +410,7 @@ export class Job {
     return this.certificate.next(culprit, readerOf(this.#ends, this.evidence, proof));
   }
 
-  #checksWanted({ graph }: Standing): Wanted[] {
-    const leased = new Set(this.leases.live.map(({ check }) => check));
-    return this.certificate
-      .wanted()
-      .filter(({ check }) => !leased.has(check))
-      .map((check) => {
-        // The commits of the range are built as they were, all others as they are.
-        const fixups = graph.indexOf(check.commit) === undefined ? [] : this.#fixups.of(check.commit, graph);
-        return { commit: check.commit, audit: false, fixups, check };
-      });
-  }
-
-  /** Takes in a build that was for a check; says whether it was. */
-  #checkBuilt(fact: FactOf<'built'>): boolean {
-    const check = this.#checkOf(fact);
-    if (check === undefined) return false;
-    this.evidence.count(fact);
-    if (!fact.value.cached) check.builds += 1;
-    if (fact.value.image === undefined) check.buildFailure = fact.value.failure;
-    else check.image = fact.value.image.digest;
-    if (fact.value.config) check.config = fact.value.config;
-    return true;
-  }
-
-  /** Takes in a trial that was for a check; says whether it tells the search nothing. */
-  #checkTried(fact: FactOf<'tried'>): boolean {
-    const check = this.#checkOf(fact);
-    if (check === undefined) return false;
-    if (fact.value.outcome) check.outcomes.push(fact.value.outcome);
-    switch (check.check.kind) {
-      case CheckKind.CHECK_KIND_CULPRIT:
-      case CheckKind.CHECK_KIND_PARENT:
-        return false;
-      case CheckKind.CHECK_KIND_REVERT:
-      case CheckKind.CHECK_KIND_PAIR:
-      case CheckKind.CHECK_KIND_BACKPORT:
-      case CheckKind.CHECK_KIND_CONFIG:
-      case CheckKind.CHECK_KIND_UNSPECIFIED:
-        this.evidence.count(fact);
-        return true;
-    }
-  }
-
-  #checkOf({ value }: FactOf<'built'> | FactOf<'tried'>) {
+  #checkOf({ value }: FactOf<'built'> | FactOf<'tried'>): CheckState | undefined {
     return this.certificate.stateOf(this.leases.get(leaseId(value.lease))?.check);
   }
 
@@ -563,11 +422,6 @@ export class Job {
     const refuted = this.prediction.contradiction();
     if (refuted !== undefined) return { $case: 'refuted', value: refuted };
     return classes === this.classes ? undefined : { $case: 'collapsed', value: { classes, commits } };
-  }
-
-  /** Commits that are still to be built for the audit. */
-  #audits(): CommitId[] {
-    return this.#audit?.pending().filter((commit) => this.evidence.givenUp(commit) === undefined) ?? [];
   }
 
   #learnBuild(fact: FactOf<'built'>, fixups: readonly CommitId[]): void {
@@ -603,29 +457,4 @@ export class Job {
     const readings = new Set(outcomes.map((outcome) => readingOf(outcome, proof, wanted)));
     return readings.has('old') && readings.has('new');
   }
-
-  /** What is to be done about commits that do not build. */
-  #mending(): Fact | { probe: CommitId } | undefined {
-    const { standing } = this.#search;
-    if (standing === undefined || this.spec.test?.$case !== 'boot') return undefined;
-    const stuck = standing.search.conclusion().kind === 'ambiguous';
-    const isSkipped = (commit: CommitId) => this.verdicts.get(commit) === Verdict.VERDICT_SKIP;
-    return this.#fixups.next(standing.graph, this.prediction?.range, stuck, isSkipped);
-  }
-}
-
-/** A commit that is worth a lease; of an audit only the image is wanted. */
-export interface Wanted {
-  readonly commit: CommitId;
-  readonly audit: boolean;
-  /** What is cherry-picked before it is built. */
-  readonly fixups: readonly CommitId[];
-  /** The straggler beside which it is to run. */
-  readonly doubles?: LeaseId;
-  /** The check that it is for. */
-  readonly check?: CheckOrder;
-}
-
-function isAmong(reruns: readonly Wanted[], commit: CommitId): boolean {
-  return reruns.some((rerun) => rerun.commit === commit);
 }

@@ -3,7 +3,8 @@ import { Progress_Phase, type LeaseRef } from '@kbisect/shared/gen/kbisect/v1/se
 import { leaseId, type AgentName, type CommitId, type JobId, type LeaseId } from '@kbisect/shared/ids';
 import type { BuildForecast } from '../classes/prediction.js';
 import type { JobLease } from './job-leases.js';
-import type { Job, Wanted } from './job.js';
+import type { Job } from './job.js';
+import type { WantedTest } from './job-tests.js';
 import type { Recorder } from './output.js';
 import type { Timing } from './timing.js';
 
@@ -64,7 +65,7 @@ export class Leases {
   /** @param forecast what the task is expected to take */
   grant(
     job: Job,
-    { commit, audit, fixups, doubles, check }: Wanted,
+    { commit, audit, fixups, doubles, check }: WantedTest,
     agent: AgentName,
     trials: number,
     forecast: BuildForecast,

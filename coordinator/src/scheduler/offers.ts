@@ -3,7 +3,8 @@ import type { Task_KnownImage } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId, type AgentName, type CommitId, type JobId } from '@kbisect/shared/ids';
 import type { BuildForecast } from '../classes/prediction.js';
 import type { Agent } from './agents.js';
-import type { Job, Wanted } from './job.js';
+import type { Job } from './job.js';
+import type { WantedTest } from './job-tests.js';
 import type { Leases } from './leases.js';
 import type { Recorder } from './output.js';
 import { weightOf } from './priority.js';
@@ -44,7 +45,7 @@ export class Offers {
     const changed = [...this.#changed].filter((job) => !job.over && job.attached);
     this.#changed.clear();
     for (const job of changed) {
-      for (const { id } of job.futile()) {
+      for (const { id } of job.tests.futile()) {
         const lease = this.leases.live.get(id);
         if (lease) this.leases.withdraw(lease, 'its result can teach nothing more', now);
       }
@@ -87,7 +88,7 @@ export class Offers {
   /** Gives a job its share of the free slots; false when it takes no more. */
   #serve(job: Job, share: number, free: Map<Agent, number>, now: number): boolean {
     const trees = job.prediction ? [...free.keys()].flatMap((agent) => agent.treesFor(job)) : [];
-    const wanted = job.wanted(share, trees);
+    const wanted = job.tests.wanted(share, trees);
     const given = wanted.filter((one) => this.#offer(job, one, free, now)).length;
     if (wanted.length < share && given === wanted.length) this.#sated.add(job);
     return given > 0 && given === share;
@@ -129,7 +130,7 @@ export class Offers {
   }
 
   /** Leases a commit to the best free agent; false when there is none for it. */
-  #offer(job: Job, wanted: Wanted, free: Map<Agent, number>, now: number): boolean {
+  #offer(job: Job, wanted: WantedTest, free: Map<Agent, number>, now: number): boolean {
     const { spec } = job;
     const { commit, audit, fixups, check } = wanted;
     const { failedOn } = check ?? job.evidence.of(commit);
@@ -139,7 +140,7 @@ export class Offers {
     const alike = check?.settings
       ? { objects: 0, seconds: 0 }
       : job.prediction === undefined
-        ? job.forecast(near, [])
+        ? job.tests.forecast(near, [])
         : undefined;
     let best: Candidate | undefined;
     for (const agent of free.keys()) {
@@ -147,7 +148,7 @@ export class Offers {
       const candidate = {
         agent,
         failed: failedOn.includes(agent.name) ? 1 : 0,
-        forecast: alike ?? job.forecast(near, check?.clean ? [] : agent.treesFor(job)),
+        forecast: alike ?? job.tests.forecast(near, check?.clean ? [] : agent.treesFor(job)),
         distance: distance(job, agent.lastCommit.get(job.id), near),
       };
       if (best === undefined || isBetter(candidate, best)) best = candidate;
@@ -159,7 +160,7 @@ export class Offers {
     if (slots === 0) free.delete(agent);
     else free.set(agent, slots);
 
-    const trials = audit ? 0 : job.trialsFor(commit, check);
+    const trials = audit ? 0 : job.tests.trialsFor(commit, check);
     const lease = this.leases.grant(job, wanted, agent.name, trials, forecast, now);
     agent.lastCommit.set(job.id, commit);
     const { timeoutSeconds, test } = spec;
@@ -225,7 +226,7 @@ function submitterOf({ spec }: Job): string {
 /** Images that need not be built again. Modules come out of the commit's own build, and so does what is picked. */
 function knownImages(
   { prediction, spec: { test } }: Job,
-  { commit, audit, fixups, check }: Wanted,
+  { commit, audit, fixups, check }: WantedTest,
 ): Task_KnownImage[] {
   const isPlain = test?.$case === 'boot' && test.value.modules.length === 0;
   return !isPlain || audit || check?.clean || check?.settings || fixups.length > 0
