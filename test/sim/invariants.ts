@@ -6,6 +6,7 @@ import {
   Verdict,
   type JobEvent,
   type JobEvent_Ended,
+  type JobEvent_Judged,
   type JobEvent_Leased,
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { AgentMessage, CoordinatorMessage, LeaseRef } from '@kbisect/shared/gen/kbisect/v1/session';
@@ -35,7 +36,7 @@ interface JobRecord {
   readonly live: Set<string>;
   readonly failures: Map<string, number>;
   readonly skipped: Set<string>;
-  readonly verdicts: Set<string>;
+  readonly verdicts: Map<string, Verdict>;
   /** The last certificate's culprit and checks, and what these have come to. */
   certificate: { readonly culprit: string; readonly kinds: CheckKind[]; readonly from: number } | undefined;
   readonly checked: Map<number, CheckResult>;
@@ -66,7 +67,7 @@ export class Invariants {
         live: new Set(),
         failures: new Map(),
         skipped: new Set(),
-        verdicts: new Set(),
+        verdicts: new Map(),
         certificate: undefined,
         checked: new Map(),
         checks: 0,
@@ -111,7 +112,7 @@ export class Invariants {
       else if (fact?.$case === 'leaseEnded') this.#leaseEnded(id, job, fact.value.lease, fact.value.reason);
       else if (fact?.$case === 'built') this.#kept(id, fact.value, fact.value.log?.digest ?? '');
       else if (fact?.$case === 'tried') this.#kept(id, fact.value, fact.value.console?.digest ?? '');
-      else if (fact?.$case === 'judged') this.#judged(id, job, fact.value.commit, fact.value.verdict);
+      else if (fact?.$case === 'judged') this.#judged(id, job, fact.value);
       else if (fact?.$case === 'checking') {
         const { culprit, checks } = fact.value;
         job.certificate = { culprit, kinds: checks.map(({ kind }) => kind), from: job.checks };
@@ -232,12 +233,14 @@ export class Invariants {
   #judged(
     id: JobId,
     { plan, verdicts, skipped, failures }: JobRecord,
-    commit: string,
-    verdict: Verdict,
+    { commit, verdict, inferred }: JobEvent_Judged,
   ): void {
-    if (verdicts.has(commit) && !skipped.has(commit) && reliable(plan))
+    const known = verdicts.get(commit);
+    // What is said again at the end, for git to go on from there, is no second judgement.
+    const saidAgain = inferred === true && verdict === known;
+    if (known !== undefined && !saidAgain && !skipped.has(commit) && reliable(plan))
       throw new Violation(`${id}: ${commit} is judged twice`);
-    verdicts.add(commit);
+    verdicts.set(commit, verdict);
     if (verdict === Verdict.VERDICT_SKIP) {
       skipped.add(commit);
       if (!plan.untestable.has(commit as CommitId) && (failures.get(commit) ?? 0) < GIVEN_UP)
