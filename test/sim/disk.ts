@@ -21,6 +21,9 @@ export class Disk {
   /** While it is full every append is refused. */
   full = false;
 
+  /** Whose term it is: of others nothing is taken. None before the first. */
+  writer: SimulatedJournal | undefined;
+
   /** They survive the coordinator, too. */
   readonly snapshots = new SimulatedSnapshots();
 
@@ -29,7 +32,7 @@ export class Disk {
     readonly chance: Chance,
     public faults: DiskFaults,
     /** Sees what becomes durable, in that order. */
-    readonly onDurable: (job: JobId, events: readonly JobEvent[], late: boolean) => void,
+    readonly onDurable: (job: JobId, events: readonly JobEvent[]) => void,
   ) {}
 
   /** The journal as a process of that life has it open. */
@@ -49,13 +52,11 @@ export class Disk {
     return this.#streams.get(job)?.length ?? 0;
   }
 
-  /** @param late whether its sender has died meanwhile */
-  write(job: JobId, encoded: readonly Buffer[], late: boolean): void {
+  write(job: JobId, encoded: readonly Buffer[]): void {
     this.#streams.set(job, [...(this.#streams.get(job) ?? []), ...encoded]);
     this.onDurable(
       job,
       encoded.map((bytes) => decodeEvent(job, bytes)),
-      late,
     );
   }
 }
@@ -82,20 +83,24 @@ export class SimulatedJournal implements Journal {
           answer(() => reject(new KbisectError('resource-exhausted', 'no space left')));
           return;
         }
+        if (this.disk.writer !== undefined && this.disk.writer !== this) {
+          answer(() => reject(new KbisectError('failed-precondition', 'another term has begun')));
+          return;
+        }
         const version = this.disk.version(job);
         if (version !== expectedVersion) {
           const found = `job ${job} has ${version} events, not ${expectedVersion}`;
           answer(() => reject(new KbisectError('failed-precondition', found)));
           return;
         }
-        this.disk.write(job, encoded, this.life.ended);
+        this.disk.write(job, encoded);
         if (chance.happens(faults.torn)) answer(() => reject(new KbisectError('unavailable', 'no answer')));
         else answer(resolve);
         this.#appended.emit(job);
       };
       time.after(faults.writeMs * chance.between(0.2, 2), () => {
         if (!this.life.ended) write();
-        // To a store on another machine it may come long after its sender has died.
+        // To a store on another machine it may come long after its sender has died, and after another's term has begun.
         else if (chance.happens(0.5)) time.after(chance.between(0, 30_000), write);
       });
     });
@@ -126,6 +131,7 @@ export class SimulatedJournal implements Journal {
   }
 
   fence(): Promise<void> {
+    this.disk.writer = this;
     return Promise.resolve();
   }
 

@@ -41,8 +41,9 @@ export class Headquarters {
     world.invariants.coordinatorBegins();
     const farm = mutant.farm(DEFAULT_TIMING, () => world.id());
     const offsetMs = world.coordinatorOffset();
+    const journal = mutant.journal(world.disk.open(life));
     const surroundings = {
-      journal: mutant.journal(world.disk.open(life)),
+      journal,
       snapshots: world.disk.snapshots,
       readRange: (spec: { title: string }) =>
         new Promise<Range>((resolve) => {
@@ -72,6 +73,7 @@ export class Headquarters {
     const dispatcher = new Dispatcher(farm, surroundings, new AbortController().signal);
     this.#dispatcher = dispatcher;
     const serve = async () => {
+      await journal.fence(1);
       await dispatcher.resume();
       this.#open = !life.ended;
       // Whoever was not heard of has the whole time again.

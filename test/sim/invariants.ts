@@ -103,12 +103,11 @@ export class Invariants {
     return this.#leases.get(lease)?.ended;
   }
 
-  /** @param late written by a coordinator that has died meanwhile: its successor does not know of the epochs in it */
-  durable(id: JobId, events: readonly JobEvent[], late: boolean): void {
+  durable(id: JobId, events: readonly JobEvent[]): void {
     const job = this.#job(id);
     for (const { fact } of events) {
       if (job.state !== undefined) throw new Violation(`${id}: ${fact?.$case ?? 'nothing'} after its end`);
-      if (fact?.$case === 'leased') this.#leased(id, job, fact.value, late);
+      if (fact?.$case === 'leased') this.#leased(id, job, fact.value);
       else if (fact?.$case === 'leaseEnded') this.#leaseEnded(id, job, fact.value.lease, fact.value.reason);
       else if (fact?.$case === 'built') this.#kept(id, fact.value, fact.value.log?.digest ?? '');
       else if (fact?.$case === 'tried') this.#kept(id, fact.value, fact.value.console?.digest ?? '');
@@ -150,15 +149,15 @@ export class Invariants {
     if (running.length > 0) throw new Violation(`all jobs are over, but agents work on ${running.join()}`);
   }
 
-  #leased(id: JobId, job: JobRecord, value: JobEvent_Leased, late: boolean): void {
+  #leased(id: JobId, job: JobRecord, value: JobEvent_Leased): void {
     const { lease, epoch, commit, agent, doubles = '' } = value;
     for (const label of job.plan.spec.requiredLabels)
       if (this.#agents.get(agent)?.labels[label.key] !== label.value)
         throw new Violation(`${id} is tested by ${agent}, which has no label ${labelText(label)}`);
     if (this.#leases.has(lease)) throw new Violation(`${id}: lease ${lease} granted twice`);
-    if (!late && this.#epochs.has(epoch))
+    if (this.#epochs.has(epoch))
       throw new Violation(`${id}: lease ${lease} has the epoch ${epoch} of another`);
-    if (!late && epoch <= this.#epochFloor)
+    if (epoch <= this.#epochFloor)
       throw new Violation(`${id}: epoch ${epoch} of lease ${lease} is an old one`);
     // One that was skipped may be mended, and where trials may disagree there may always be one more.
     const settled = job.verdicts.has(commit) && !job.skipped.has(commit) && value.check === undefined;
@@ -173,7 +172,7 @@ export class Invariants {
       }
     }
     this.leasesGranted += 1;
-    if (!late) this.#epochs.add(epoch);
+    this.#epochs.add(epoch);
     this.#leases.set(lease, {
       job: id,
       commit,

@@ -135,6 +135,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   ),
   'a writer overwrites what another has written': journal((inner) => ({
     ...whole(inner),
+    fence: () => Promise.resolve(),
     append: async (job, version, events) => {
       const found = (await inner.read(job)).length;
       return inner.append(job, Math.max(version, found), events);

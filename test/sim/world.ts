@@ -79,9 +79,9 @@ export class World {
     this.faults = plan.faults;
     this.invariants = new Invariants(plan);
     const { writeMs, latencyMs, faults } = plan;
-    this.disk = new Disk(this.time, chance, { writeMs, torn: faults.torn }, (job, events, late) => {
+    this.disk = new Disk(this.time, chance, { writeMs, torn: faults.torn }, (job, events) => {
       for (const event of events) this.trace(() => `  journal ${job}: ${describeDurable(event)}`);
-      this.#guard(() => this.invariants.durable(job, events, late));
+      this.#guard(() => this.invariants.durable(job, events));
     });
     this.network = new Network(
       this.time,

@@ -68,7 +68,7 @@ describe('a culprit', () => {
     expect(alone.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(23) });
   });
 
-  it('that one wrong trial made is caught, and the search ends on the right one, whichever trial lied', () => {
+  it('that one wrong trial made is caught, and the search ends on the right one, whichever trial lied and whoever is first', () => {
     fc.assert(
       fc.property(
         fc
@@ -81,15 +81,20 @@ describe('a culprit', () => {
             ),
           ),
         fc.integer({ min: 1, max: 4 }),
-        ([size, culprit, liar], agents) => {
+        fc.array(fc.nat(3), { minLength: 1, maxLength: 5 }),
+        ([size, culprit, liar], agents, picks) => {
           const rig = rigOf(size, agents);
           let lied = false;
-          rig.run((tested) => {
-            const honest = truth(culprit)(tested);
-            if (lied || tested !== commit(liar)) return honest;
-            lied = true;
-            return honest === PASS ? FAIL : PASS;
-          });
+          let turn = 0;
+          rig.run(
+            (tested) => {
+              const honest = truth(culprit)(tested);
+              if (lied || tested !== commit(liar)) return honest;
+              lied = true;
+              return honest === PASS ? FAIL : PASS;
+            },
+            (n) => picks[turn++ % picks.length]! % n,
+          );
           expect(rig.job('job')).toMatchObject({
             state: JobState.JOB_STATE_FOUND,
             culprit: commit(culprit),
@@ -98,6 +103,21 @@ describe('a culprit', () => {
       ),
       { numRuns: 100 },
     );
+  });
+
+  it('that a lie has made is found out by its own trials, however soon its revert fails', () => {
+    const rig = rigOf(2, 3);
+    let lied = false;
+    // The last check is always done first.
+    rig.run(
+      (tested) => {
+        if (lied || tested !== commit(1)) return truth(2)(tested);
+        lied = true;
+        return FAIL;
+      },
+      (n) => n - 1,
+    );
+    expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(2) });
   });
 
   it('whose revert changes nothing is not named', () => {

@@ -8,7 +8,7 @@ import {
   type Outcome,
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, shortId, type AgentName, type CommitId } from '@kbisect/shared/ids';
-import { findingOf, type CheckState, type Reader } from './check-state.js';
+import { findingOf, tellsSearch, type CheckState, type Reader } from './check-state.js';
 import { certifies, describeCheck } from './checks.js';
 import { ConfigSearch } from './config-search.js';
 import { ended, type Fact, type FactOf } from './facts.js';
@@ -66,6 +66,11 @@ export class Certificate {
   readonly #sides = new Map<CommitId, Sides>();
   /** Merges that were made, of which there is no fact yet. */
   readonly #merged: Check[] = [];
+  /**
+   * Checks that have failed and do not say so yet: they tell the search nothing, and those that do are not done. Without these
+   * it would come to the same culprit again.
+   */
+  readonly #heldBack = new Set<number>();
   /** What the job asks of the configuration, once it was read. */
   #settings: readonly string[] | undefined;
 
@@ -169,12 +174,18 @@ export class Certificate {
     const round = this.#rounds.at(-1);
     if (round === undefined || !isOpen(round)) return culprit && this.#begin(culprit);
     if (round.culprit !== culprit) return this.#overtaken(round);
+    this.#heldBack.clear();
+    const evidenceToCome = this.#open(round).some((index) => tellsSearch(this.#states[index]!));
     for (const index of round.checks) {
       const state = this.#states[index]!;
       if (state.result !== CheckResult.CHECK_RESULT_UNSPECIFIED) continue;
       const outcomes = this.#trialsOf(state, reader);
       const finding = findingOf({ ...state, outcomes }, this.need(), reader);
-      if (finding) return { $case: 'checked', value: { check: index, ...finding } };
+      if (finding === undefined) continue;
+      const fails = finding.result === CheckResult.CHECK_RESULT_FAIL && certifies(state.check.kind);
+      if (!fails || tellsSearch(state) || !evidenceToCome)
+        return { $case: 'checked', value: { check: index, ...finding } };
+      this.#heldBack.add(index);
     }
     if (this.#open(round).some((index) => certifies(this.#states[index]!.check.kind))) return 'wait';
     const more = this.#pair(round) ?? this.#minimise(round, reader);
@@ -266,7 +277,7 @@ export class Certificate {
   wanted(): CheckOrder[] {
     const round = this.#rounds.at(-1);
     if (round === undefined || !isOpen(round)) return [];
-    const open = this.#open(round);
+    const open = this.#open(round).filter((index) => !this.#heldBack.has(index));
     const own = open.filter((index) => certifies(this.#states[index]!.check.kind));
     const others = () => [...this.#openPairs(round), ...open, ...(round.config?.open() ?? [])];
     return (own.length > 0 ? own : others()).flatMap((index) => {

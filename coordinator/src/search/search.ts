@@ -6,7 +6,7 @@ import { DEFAULT_NOISE, type NoiseModel } from './noise.js';
 import { NoisyBelief } from './noisy-belief.js';
 import { seededRandom } from './random.js';
 import { expectedDepth } from './rounds.js';
-import { selectCommits, type Worth } from './select.js';
+import { selectCommits, WORTH_WAITING, type Worth } from './select.js';
 import { SkipModel } from './skips.js';
 
 /** What is read from a test of a commit: the oracle's verdict or, where there is noise, one trial's. */
@@ -134,9 +134,10 @@ export class Search {
     const { slots, inFlight, cost } = request;
     if (slots <= 0 || this.conclusion().kind !== 'searching') return [];
     const worth = this.#worth(new Set(inFlight), cost ?? (() => 1));
+    const least = this.#noisy ? WORTH_WAITING : 0;
     for (;;) {
       const { ancestors, foresight } = this.#belief.foresee(seededRandom(this.#seed + this.#changes));
-      const selected = selectCommits(ancestors, foresight, inFlight, slots, worth);
+      const selected = selectCommits(ancestors, foresight, inFlight, slots, worth, least);
       // With many slots the last ones promise so little that they would be withdrawn at once.
       const futile = new Set(this.futile(selected));
       const chosen = selected.filter((commit) => !futile.has(commit));

@@ -11,6 +11,12 @@ const FEW = 324;
 /** Exchanged are so many tests at most: each is compared with every option, and more than these leave few rounds anyway. */
 const MAX_EXCHANGED = 16;
 
+/**
+ * Beside tests in flight, one that tells less than this share of what the most telling does waits for them, where there is
+ * noise: it always tells something, and a test that takes long would have others repeated without end.
+ */
+export const WORTH_WAITING = 0.05;
+
 /** By what the information of a test is weighed, 0 for what is not to be tested: of each commit and of the old end. */
 export interface Worth {
   readonly commits: Float64Array;
@@ -22,6 +28,7 @@ export interface Worth {
  * their worth. Greedy by joint information, which is submodular: what a test gains by itself bounds what it gains
  * beside others, so that few gains have to be computed again (lazy greedy, Minoux 1978).
  * @param foresight what tests will tell, none added yet; those in flight and those chosen are added to it
+ * @param least of what the most telling test tells, the share that one has to tell beside those in flight
  */
 export function selectCommits(
   ancestors: Ancestors,
@@ -29,11 +36,14 @@ export function selectCommits(
   inFlight: readonly CommitIndex[],
   slots: number,
   worth: Worth,
+  least = 0,
 ): CommitIndex[] {
   const options = representatives(ancestors, worth).map((commit) => {
     const bits = foresight.gain(commit);
     return { commit, bits, bound: bits * worthOf(worth, commit) };
   });
+  const most = Math.max(0, ...options.map(({ bits }) => bits), ...inFlight.map((one) => foresight.gain(one)));
+  const enough = inFlight.length === 0 ? NOTHING : Math.max(NOTHING, least * most);
   for (const commit of inFlight) foresight.add(commit);
   const chosen: CommitIndex[] = [];
   while (chosen.length < slots) {
@@ -44,7 +54,7 @@ export function selectCommits(
       if (option.bits <= NOTHING) continue;
       option.bits = foresight.gain(option.commit);
       option.bound = option.bits * worthOf(worth, option.commit);
-      if (option.bits > NOTHING && (best === undefined || option.bound > best.bound)) best = option;
+      if (option.bits > enough && (best === undefined || option.bound > best.bound)) best = option;
     }
     if (best === undefined) break;
     chosen.push(best.commit);
