@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Check, CheckKind, CheckResult, JobState, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import { RevListParser, type CommitGraph } from '../search/graph.js';
+import { history, record } from './building-rig.js';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec } from './rig.js';
 
 const REVERTED = commitId('e'.repeat(40));
@@ -190,6 +191,30 @@ function graphOf(lines: readonly (readonly number[])[]): CommitGraph {
   for (const line of lines) parser.push(Buffer.from(`${line.map((n) => commit(n)).join(' ')}\n`));
   return parser.end();
 }
+
+describe('a culprit that does not build', () => {
+  it('is named by its descendants on two lines, and its own check is said to be impossible', () => {
+    const graph = graphOf([
+      [4, 2, 3],
+      [3, 1],
+      [2, 1],
+      [1, 0],
+    ]);
+    const rig = new Rig();
+    const image = (id: CommitId) => (id === commit(1) ? undefined : `image ${id}`);
+    rig.kernels = { changes: history([]), image, record };
+    rig.checks = (culprit) => checksOf(culprit);
+    rig.hello('agent', { slots: 2 });
+    rig.submit('job', straightSpec(4, { certify: true }), { graph, mergeBases: [], suspects: [] });
+    rig.run(truth(1));
+    expect(rig.job('job')).toMatchObject({ state: JobState.JOB_STATE_FOUND, culprit: commit(1) });
+    expect(results(rig)).toEqual([
+      CheckResult.CHECK_RESULT_NOT_POSSIBLE,
+      CheckResult.CHECK_RESULT_PASS,
+      CheckResult.CHECK_RESULT_PASS,
+    ]);
+  });
+});
 
 describe('a culprit that is a merge', () => {
   it('is named with its pair, by a coordinator that dies after every answer too', () => {

@@ -94,7 +94,7 @@ export function findingOf(state: CheckState, need: number, reader: Reader): Find
   if (check.impossible !== '') return cannot(check.impossible);
   if (buildFailure !== undefined) {
     const detail = `${applies(check.kind)}it does not build: ${buildFailure}`;
-    const result = failsUnbuilt(check.kind) ? CheckResult.CHECK_RESULT_FAIL : cannot('').result;
+    const result = failsUnbuilt(check, reader) ? CheckResult.CHECK_RESULT_FAIL : cannot('').result;
     return { result, detail, verdict: Verdict.VERDICT_SKIP };
   }
   const readings = outcomes.map(reader.reading);
@@ -138,9 +138,13 @@ function builds(kind: CheckKind): string {
   return kind === CheckKind.CHECK_KIND_BACKPORT ? 'it applies, builds: ' : '';
 }
 
-/** Whether a failure to build is what the check asks about. */
-function failsUnbuilt(kind: CheckKind): boolean {
-  return kind === CheckKind.CHECK_KIND_CULPRIT || kind === CheckKind.CHECK_KIND_BACKPORT;
+/**
+ * Whether a failure to build is what the check asks about. Of a culprit it is if the search has built it: one that is known by
+ * its descendants alone may never have built.
+ */
+function failsUnbuilt({ kind, of }: Check, reader: Reader): boolean {
+  if (kind === CheckKind.CHECK_KIND_CULPRIT) return reader.image(of) !== undefined;
+  return kind === CheckKind.CHECK_KIND_BACKPORT;
 }
 
 function isTelling(expected: Verdict, telling: 'old' | 'new'): boolean {
