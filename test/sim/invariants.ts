@@ -281,8 +281,10 @@ export class Invariants {
   }
 
   /** Whether an end of the job says what is true, or that it cannot be told where that is so. */
-  #isHonest({ plan, skipped, failures }: JobRecord, { state, culprit, candidates }: JobEvent_Ended): boolean {
-    if (state === JobState.JOB_STATE_FOUND) return culprit === plan.culprit;
+  #isHonest(job: JobRecord, { state, culprit, candidates }: JobEvent_Ended): boolean {
+    const { plan, skipped, failures } = job;
+    if (state === JobState.JOB_STATE_FOUND)
+      return culprit === plan.culprit || (plan.lie !== undefined && saysUnchecked(job));
     if (state === JobState.JOB_STATE_CANCELLED) return plan.cancelledMs !== undefined;
     // What is only left over is not checked, and a lie may have left it.
     const lied = plan.lie !== undefined && skipped.size > 0;
@@ -301,6 +303,15 @@ export class Invariants {
     if (job === undefined) throw new Violation(`there is no job ${id}`);
     return job;
   }
+}
+
+/** Whether the job says that nobody could try the culprit or a parent again: then a lie may have gone unseen. */
+function saysUnchecked({ certificate, checked }: JobRecord): boolean {
+  return (certificate?.kinds ?? []).some(
+    (kind, n) =>
+      [CheckKind.CHECK_KIND_CULPRIT, CheckKind.CHECK_KIND_PARENT].includes(kind) &&
+      checked.get(certificate!.from + n) === CheckResult.CHECK_RESULT_NOT_POSSIBLE,
+  );
 }
 
 /** Whether one trial tells, so that none is made a second time but for a check. */
