@@ -159,7 +159,7 @@ export class Certificate {
     if (state === undefined || round === undefined) return false;
     Object.assign(state, { result: value.result, detail: value.detail, verdict: value.verdict });
     round.config?.changed();
-    const fails = value.result === CheckResult.CHECK_RESULT_FAIL && certifies(state.check.kind);
+    const fails = failsBy(state, value.result);
     if (fails) round.failed = true;
     return fails;
   }
@@ -182,7 +182,7 @@ export class Certificate {
       const outcomes = this.#trialsOf(state, reader);
       const finding = findingOf({ ...state, outcomes }, this.need(), reader);
       if (finding === undefined) continue;
-      const fails = finding.result === CheckResult.CHECK_RESULT_FAIL && certifies(state.check.kind);
+      const fails = failsBy(state, finding.result);
       if (!fails || tellsSearch(state) || !evidenceToCome)
         return { $case: 'checked', value: { check: index, ...finding } };
       this.#heldBack.add(index);
@@ -348,6 +348,11 @@ export class Certificate {
 
 function isOpen({ failed, left }: Round): boolean {
   return !failed && !left;
+}
+
+/** Whether a certificate fails when this check comes to that. */
+function failsBy({ check }: CheckState, result: CheckResult): boolean {
+  return result === CheckResult.CHECK_RESULT_FAIL && certifies(check.kind);
 }
 
 /** Whether a check is one of a configuration. */

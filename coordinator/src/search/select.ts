@@ -42,8 +42,8 @@ export function selectCommits(
     const bits = foresight.gain(commit);
     return { commit, bits, bound: bits * worthOf(worth, commit) };
   });
-  const most = Math.max(0, ...options.map(({ bits }) => bits), ...inFlight.map((one) => foresight.gain(one)));
-  const enough = inFlight.length === 0 ? NOTHING : Math.max(NOTHING, least * most);
+  const waits = least > 0 && inFlight.length > 0;
+  const enough = waits ? Math.max(NOTHING, least * mostOf(options, inFlight, foresight)) : NOTHING;
   for (const commit of inFlight) foresight.add(commit);
   const chosen: CommitIndex[] = [];
   while (chosen.length < slots) {
@@ -65,6 +65,16 @@ export function selectCommits(
   if (few && inFlight.length === 0 && chosen.length > 1 && chosen.length <= MAX_EXCHANGED)
     exchangeForRounds(chosen, options, foresight, worth);
   return chosen;
+}
+
+/** What the most telling test tells by itself, in bits, among those that could be chosen and those in flight. */
+function mostOf(
+  options: readonly { readonly bits: number }[],
+  inFlight: readonly CommitIndex[],
+  foresight: Foresight,
+): number {
+  const most = options.reduce((bits, option) => Math.max(bits, option.bits), 0);
+  return inFlight.reduce((bits, commit) => Math.max(bits, foresight.gain(commit)), most);
 }
 
 /**
