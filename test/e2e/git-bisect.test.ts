@@ -4,7 +4,7 @@ import { gitBisectReplay, gitBisectRun, writeVerdictScript } from '../exactness/
 import { makeRandomHistory } from '../exactness/random-history.js';
 import { Lab, type Result } from './lab.js';
 
-const HISTORIES = 15;
+const HISTORIES = 30;
 const AT_ONCE = 5;
 
 let lab: Lab;
