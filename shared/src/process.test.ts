@@ -73,6 +73,21 @@ describe('startProcess', () => {
     parent.kill('SIGKILL');
     for (const pid of pids) await expect.poll(() => stateOf(pid)).toMatch(/gone|Z/);
   });
+
+  it('does not let a program begin whose parent is killed before the reaper knows of it', async () => {
+    const dist = (name: string) => JSON.stringify(new URL(`../dist/${name}.js`, import.meta.url).href);
+    const script = `
+      import { groupReaper } from ${dist('group-reaper')};
+      import { startProcess } from ${dist('process')};
+      groupReaper.watch = () => {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+        process.kill(process.pid, 'SIGKILL');
+      };
+      startProcess({ program: 'echo', args: ['it has begun'] }, ['ignore', 'inherit', 'inherit']);`;
+    const done = await run({ program: process.execPath, args: ['--input-type=module', '-e', script] });
+    expect(done).toMatchObject({ signal: 'SIGKILL', stderr: '' });
+    expect(done.stdout.toString()).toBe('');
+  });
 });
 
 /** A process's state letter, or `gone`. */

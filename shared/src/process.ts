@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { KbisectError, systemCode } from './errors.js';
 import { groupReaper } from './group-reaper.js';
@@ -53,31 +54,43 @@ export function killGroup(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL
   }
 }
 
+/** Begins when a line comes on a descriptor; when none does, who started it is dead, and the reaper may not know of it. */
+const begin = (descriptor: number) => `read -r go <&${descriptor} && exec ${descriptor}<&- "$@"`;
+
 /**
  * Starts a program as the leader of its own process group; what it leaves behind in the group ends with it. When this
- * process dies, however it dies, the kernel kills the program (setpriv --pdeathsig) and a reaper the rest of its group.
+ * process dies, however and whenever it dies, the kernel kills the program (setpriv --pdeathsig) and a reaper the rest of
+ * its group.
  */
 export function startProcess(
   command: Pick<Command, 'program' | 'args' | 'cwd' | 'env' | 'privileges'>,
   stdio: ('pipe' | 'ignore' | 'inherit' | number)[],
 ): ChildProcess {
   const options = [...(command.privileges ?? []), '--pdeathsig', 'KILL'];
+  const program = ['setpriv', ...options, '--', command.program, ...command.args];
   groupReaper.ready();
-  const child = spawn('setpriv', [...options, '--', command.program, ...command.args], {
+  const child = spawn('/bin/sh', ['-c', begin(stdio.length), 'sh', ...program], {
     cwd: command.cwd,
     env: command.env ?? process.env,
-    stdio,
+    stdio: [...stdio, 'pipe'],
     detached: true,
   });
   const { pid } = child;
   if (pid !== undefined) {
     groupReaper.watch(pid);
+    letBegin(child.stdio.at(-1));
     child.once('exit', () => {
       killGroup(child);
       groupReaper.forget(pid);
     });
   }
   return child;
+}
+
+function letBegin(gate: ChildProcess['stdio'][number] | undefined): void {
+  if (!(gate instanceof Socket)) return;
+  gate.on('error', () => undefined); // it was killed already
+  gate.resume().end('\n');
 }
 
 /**

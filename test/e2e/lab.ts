@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -195,7 +195,9 @@ export class Lab {
     for (const pid of await readdir('/proc')) {
       if (!/^\d+$/.test(pid)) continue;
       const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '');
-      if (cwd.startsWith(`${this.workdir(agent)}/`)) found.push(pid);
+      if (!cwd.startsWith(`${this.workdir(agent)}/`)) continue;
+      const args = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      found.push(`${pid} ${args.replaceAll('\0', ' ').slice(0, 200)}`);
     }
     return found;
   }

@@ -49,7 +49,11 @@ it(`finds every culprit, and builds nothing twice, over ${KILLS} kills at random
       await killOne();
       kills += 1;
     }
-    expect(await result).toMatchObject({ state: 'found', culprit: { commit: job.ids.get(`c${culprit}`) } });
+    const { state, culprit: found, reason } = await result;
+    expect({ state, commit: found?.commit }, `of ${id}: ${reason}`).toEqual({
+      state: 'found',
+      commit: job.ids.get(`c${culprit}`),
+    });
     const builds = await lab.finishedBuilds(id);
     expect(new Set(builds).size, 'commits built, each once').toBe(builds.length);
   }
