@@ -3,10 +3,14 @@ import { commitId, type AgentName, type CommitId } from '@kbisect/shared/ids';
 import type { FactOf } from './facts.js';
 import type { JobLease } from './job-leases.js';
 
-/** What so many agents failed to test is given up. */
+/** What fewer agents failed to test is not given up. */
 export const MAX_FAILURES = 3;
-/** And after so many, whatever else failed meanwhile. */
+/** And after so many it is, whatever else failed. */
 const MAX_RETRIES = 10;
+/** Between the two it is given up when failures as frequent as those of the other commits make as many in a row less likely. */
+const CHANCE = 0.0005;
+/** Other commits are taken to have been tested so often before the first of them is, and to have failed once. */
+const BEFORE = 5;
 
 /** All that is known of one commit. */
 export interface CommitEvidence {
@@ -32,8 +36,6 @@ export class Evidence {
   readonly unjudged = new Set<CommitId>();
   /** Commits that people want tried again. */
   readonly #rerun = new Set<CommitId>();
-  /** The commits that agents failed to test, as it happened. */
-  readonly #failed: CommitId[] = [];
   /** The commits that gave each image. */
   readonly #imaged = new Map<string, CommitId[]>();
   builds = 0;
@@ -133,7 +135,6 @@ export class Evidence {
     const known = this.of(commit);
     known.failedOn.push(agent);
     known.lastFailure = reason;
-    this.#failed.push(commit);
     this.unjudged.add(commit);
   }
 
@@ -170,14 +171,24 @@ export class Evidence {
 
   /**
    * Why no more agents try it, when so many have failed to. Where they fail with other commits as well, as in a lab whose
-   * power comes and goes, it takes so many more.
+   * power comes and goes, it takes more.
    */
   givenUp(commit: CommitId): string | undefined {
     const { failedOn, lastFailure } = this.of(commit);
-    if (failedOn.length < MAX_FAILURES) return undefined;
-    const since = this.#failed.slice(this.#failed.indexOf(commit));
-    const others = since.filter((other) => other !== commit).length;
-    if (failedOn.length < Math.min(MAX_FAILURES + others, MAX_RETRIES)) return undefined;
+    const failures = failedOn.length;
+    if (failures < MAX_FAILURES) return undefined;
+    if (failures < MAX_RETRIES && this.#failureRate(commit) ** failures > CHANCE) return undefined;
     return `no agent could test it, the last (${failedOn.at(-1) ?? ''}) said: ${lastFailure ?? ''}`;
+  }
+
+  /** The share of the tests of all other commits that agents failed to make. */
+  #failureRate(commit: CommitId): number {
+    let [failed, tested] = [1, BEFORE - 1];
+    for (const [other, { failedOn, outcomes, buildFailure }] of this.#known) {
+      if (other === commit) continue;
+      failed += failedOn.length;
+      if (outcomes.length > 0 || buildFailure !== undefined) tested += 1;
+    }
+    return failed / (failed + tested);
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BootTest, JobState, Mode, Priority, Verdict } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Capabilities } from '@kbisect/shared/gen/kbisect/v1/session';
 import { agentName, commitId, type CommitId } from '@kbisect/shared/ids';
+import { seededRandom } from '../search/random.js';
 import { commit, FAIL, PASS, Rig, straightRange, straightSpec, type Answer } from './rig.js';
 
 /** Old before the culprit, new from it on. */
@@ -326,6 +327,24 @@ describe('agents', () => {
     }
     expect(rig.job('job').culprit).toBe(commit(9));
     expect([...rig.job('job').verdicts.values()]).not.toContain(Verdict.VERDICT_SKIP);
+  });
+
+  it('that are killed at random in three of ten tests cost no commit', () => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = seededRandom(seed);
+      const rig = rigWith(24, 3);
+      for (let life = 2; rig.held.length > 0; life++) {
+        const n = Math.floor(random() * rig.held.length);
+        const { agent, task } = rig.held[n]!;
+        if (random() < 0.7) rig.answer(n, brokenFrom(9)(commitId(task.commit)));
+        else {
+          rig.held.splice(n, 1);
+          rig.send({ kind: 'gone', agent, incarnation: rig.farm.agents.get(agent)!.incarnation });
+          rig.hello(agent, { incarnation: String(life) });
+        }
+      }
+      expect(rig.job('job'), `seed ${seed}`).toMatchObject({ culprit: commit(9) });
+    }
   });
 
   it('whose tasks fail rest for a while, and a commit that no one can test is skipped with its reason', () => {
