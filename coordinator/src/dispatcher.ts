@@ -20,6 +20,8 @@ import { readJobs, type FoundJob } from './snapshot/read-jobs.js';
 import { SnapshotKeeper } from './snapshot/snapshot-keeper.js';
 
 const TICK_MS = 1000;
+/** Between two attempts at what has to be done. */
+const RETRY_MS = 1000;
 /** Why a journal does not take events for a while. */
 const PASSING: ReadonlySet<ErrorCode> = new Set(['resource-exhausted', 'unavailable']);
 
@@ -207,7 +209,7 @@ export class Dispatcher {
       } catch (error) {
         if (!(error instanceof KbisectError) || !PASSING.has(error.code)) throw error;
         log.error({ job, err: error }, 'the journal cannot be written; trying again until it can');
-        await clock.sleep(1000, this.signal);
+        await clock.sleep(RETRY_MS, this.signal);
       }
     }
   }
@@ -313,7 +315,7 @@ export class Dispatcher {
       } catch (error) {
         if (this.signal.aborted) return;
         log.error({ job, err: error }, 'the checks of the culprit cannot be made; trying again');
-        await clock.sleep(10_000, this.signal).catch(() => undefined);
+        await clock.sleep(RETRY_MS, this.signal).catch(() => undefined);
       }
     }
   }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { errors } from '@nats-io/nats-core';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
@@ -23,13 +24,21 @@ export async function connectNats(servers: string, access: NatsAccess = {}): Pro
   }
 }
 
+/** Closes a connection; one that is being made again just then may never say that it is closed, and is left alone. */
+export async function closeNats(connection: NatsConnection): Promise<void> {
+  const closed = new AbortController();
+  const patience = delay(CLOSE_MS, undefined, { signal: closed.signal }).catch(() => undefined);
+  await Promise.race([connection.close(), patience]).finally(() => closed.abort());
+}
+
 /** How long JetStream may take to answer, in milliseconds. */
 export const ANSWER_MS = 2500;
 const ATTEMPTS = 4;
+const CLOSE_MS = 5000;
 
 /**
- * Asks for what begins with a consumer, and again when there is no answer: servers before 2.10 go on to place every third
- * one on a node that is gone.
+ * Asks for what may be asked again, and does so when there is no answer: a stream may have no leader just now, and servers
+ * before 2.10 go on to place every third consumer on a node that is gone.
  * @throws KbisectError `unavailable` when there is none in the end
  */
 export async function asked<T>(ask: () => Promise<T>): Promise<T> {

@@ -69,7 +69,7 @@ export class JetStreamBlobStore implements BlobStore {
   }
 
   async #isHere({ digest, size }: BlobName): Promise<boolean> {
-    const info = await answered(this.objects.info(digest));
+    const info = await asked(() => this.objects.info(digest));
     return info !== null && !info.deleted && info.size === size;
   }
 }

@@ -82,7 +82,7 @@ export async function openCache(
       const blobs = near(new JetStreamBlobStore(objects));
       const actions = new CompleteActionCache(new JetStreamActionCache(results), blobs);
       const close = async () => {
-        await connection.close();
+        await closeNats(connection);
         await disk.files.close();
       };
       return { disk, blobs, actions, close };

@@ -7,16 +7,17 @@ import {
   jetstreamManager,
   type JetStreamClient,
   type JetStreamManager,
+  type OrderedConsumerOptions,
   type StoredMsg,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { KbisectError, messageOf } from '@kbisect/shared/errors';
 import { JobEvents, type JobEvent } from '@kbisect/shared/gen/kbisect/v1/job';
 import { jobId, type JobId } from '@kbisect/shared/ids';
-import { ANSWER_MS, answered } from '../nats.js';
+import { ANSWER_MS, answered, asked } from '../nats.js';
 import type { Journal, StreamEnd } from './journal.js';
 import { LiveEvents } from './live-events.js';
-import { messages, presentMessages, type Source } from './messages.js';
+import { messages, type Source } from './messages.js';
 import { decodeAppend, encodeAppend } from './stored-events.js';
 
 const STREAM = 'kbisect-jobs';
@@ -42,6 +43,12 @@ interface End {
   readonly version: number;
 }
 
+interface JobMessage {
+  readonly job: JobId;
+  readonly seq: number;
+  readonly data: Uint8Array;
+}
+
 /**
  * The journal as one stream of a NATS JetStream cluster, a subject for each job, a message for each append.
  *
@@ -50,6 +57,9 @@ interface End {
  *
  * Each message names the last one on its job's subject, so that of two writers one is refused. In a term it names the last of
  * the whole stream, too: the message that begins a term makes all that was seen before it old.
+ *
+ * A server that has just come to lead the stream may not know yet all that was acknowledged: one that knows less than this
+ * writer has seen is asked again.
  */
 export class JetStreamJournal implements Journal {
   readonly #live = new LiveEvents();
@@ -75,7 +85,7 @@ export class JetStreamJournal implements Journal {
   static async open(connection: NatsConnection, replicas: number): Promise<JetStreamJournal> {
     try {
       const manager = await jetstreamManager(connection, { timeout: ANSWER_MS });
-      const config = { subjects: [`${SUBJECT}*`, TERMS], num_replicas: replicas };
+      const config = { subjects: [`${SUBJECT}*`, TERMS], num_replicas: replicas, allow_direct: true };
       await manager.streams.add({ name: STREAM, ...config }).catch((error: unknown) => {
         if (codeOf(error) !== OTHER_CONFIGURATION) throw error;
         return manager.streams.update(STREAM, config);
@@ -138,7 +148,9 @@ export class JetStreamJournal implements Journal {
   }
 
   async read(job: JobId, from = 0): Promise<JobEvent[]> {
-    const { version } = endOf(await this.#lastOf(job));
+    // In a term nobody else writes.
+    const known = this.#last === undefined ? undefined : this.#ends.get(job);
+    const { version } = known ?? endOf(await this.#lastOf(job));
     const events: JobEvent[] = [];
     if (version <= from) return events;
     for await (const event of this.#follow(job, from, version)) events.push(event);
@@ -155,8 +167,7 @@ export class JetStreamJournal implements Journal {
       return;
     }
     const streams = new Map<JobId, JobEvent[]>();
-    for await (const { subject, data } of presentMessages(this.#source, `${SUBJECT}*`)) {
-      const job = jobId(subject.slice(SUBJECT.length));
+    for await (const { job, data } of this.#present()) {
       if (jobs?.has(job) === false) continue;
       const { events } = decodeAppend(job, data);
       const known = streams.get(job);
@@ -168,12 +179,12 @@ export class JetStreamJournal implements Journal {
 
   async *ends(): AsyncIterable<StreamEnd> {
     const ends = new Map<JobId, StreamEnd>();
-    const filter = { deliver_policy: DeliverPolicy.LastPerSubject };
-    for await (const { subject, data } of presentMessages(this.#source, `${SUBJECT}*`, filter)) {
-      const job = jobId(subject.slice(SUBJECT.length));
+    for await (const { job, seq, data } of this.#present({ deliver_policy: DeliverPolicy.LastPerSubject })) {
       const { first, events } = decodeAppend(job, data);
+      const version = first + events.length;
       const last = events.at(-1);
-      if (last) ends.set(job, { job, version: first + events.length, last });
+      if (last) ends.set(job, { job, version, last });
+      if (this.#last !== undefined && !this.#ends.has(job)) this.#ends.set(job, { sequence: seq, version });
     }
     yield* [...ends.values()].sort((one, other) => (one.job < other.job ? -1 : 1));
   }
@@ -192,7 +203,7 @@ export class JetStreamJournal implements Journal {
         return (await this.client.publish(SUBJECT + job, bytes, { msgID, expect, timeout: ANSWER_MS })).seq;
       } catch (error) {
         const code = codeOf(error);
-        if (code === WRONG_LAST_SEQUENCE) {
+        if (code === WRONG_LAST_SEQUENCE && !(await this.#isBehind(end))) {
           this.#ends.delete(job);
           const last = await this.#lastOf(job);
           // It was written after all, and only the answer was lost.
@@ -213,12 +224,38 @@ export class JetStreamJournal implements Journal {
     }
   }
 
-  /** Events from position `from`, until `to` of them are there. */
+  /** Whether the stream's server knows less than this writer has seen. */
+  async #isBehind({ sequence }: End): Promise<boolean> {
+    const { state } = await answered(this.manager.streams.info(STREAM));
+    return state.last_seq < Math.max(this.#last ?? 0, sequence);
+  }
+
+  /** Events from position `from`, until `to` of them are there: any server that has them gives them. */
   async *#follow(job: JobId, from: number, to: number): AsyncGenerator<JobEvent> {
-    for await (const { data } of messages(this.#source, { filter_subjects: SUBJECT + job })) {
-      const { first, events } = decodeAppend(job, data);
+    const next = (seq: number) => ({ seq, next_by_subj: SUBJECT + job });
+    for (let known = 0, seq = 1; known < to;) {
+      const message = await asked(() => this.manager.direct.getMessage(STREAM, next(seq)));
+      if (message === null) {
+        await delay(RETRY_MS); // this one does not have it yet
+        continue;
+      }
+      seq = message.seq + 1;
+      const { first, events } = decodeAppend(job, message.data);
       for (const [n, event] of events.entries()) if (first + n >= from) yield event;
-      if (first + events.length >= to) return;
+      known = first + events.length;
+    }
+  }
+
+  /** Messages of all jobs from the first to the last that is there now; in a term to the last that there can be. */
+  async *#present(filter: Partial<OrderedConsumerOptions> = {}): AsyncGenerator<JobMessage> {
+    const until = this.#last ?? (await answered(this.manager.streams.info(STREAM))).state.last_seq;
+    if (until === 0) return;
+    for await (const { subject, seq, data } of messages(this.#source, {
+      filter_subjects: '>',
+      ...filter,
+    })) {
+      if (subject !== TERMS) yield { job: jobId(subject.slice(SUBJECT.length)), seq, data };
+      if (seq >= until) return;
     }
   }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { connectNats } from '../nats.js';
+import { closeNats, connectNats } from '../nats.js';
 import type { NatsAccess } from '../nats-access.js';
 import { EmbeddedJournal } from './embedded-journal.js';
 import { EmbeddedSnapshots } from './embedded-snapshots.js';
@@ -49,9 +49,9 @@ export async function openJournal(place: JournalPlace, state: string): Promise<O
   try {
     const journal = await JetStreamJournal.open(connection, replicas);
     const snapshots = await JetStreamSnapshots.open(connection, replicas);
-    return { journal, snapshots, shared: { connection, replicas }, close: () => connection.close() };
+    return { journal, snapshots, shared: { connection, replicas }, close: () => closeNats(connection) };
   } catch (error) {
-    await connection.close();
+    await closeNats(connection);
     throw error;
   }
 }

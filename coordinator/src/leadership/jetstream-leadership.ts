@@ -18,9 +18,12 @@ export interface LeadTiming {
   readonly holdMs: number;
   /** Others take the lead of one that has not renewed for so long; longer than `holdMs`, so that clocks may differ in speed. */
   readonly deadlineMs: number;
+  /** And of one that does not even answer at its address, after so long. */
+  readonly goneMs: number;
 }
 
-export const LEAD_TIMING: LeadTiming = { renewMs: 1000, holdMs: 6000, deadlineMs: 7000 };
+/** NATS takes up to nine seconds to elect who leads the bucket: a leader of ours outlasts that. */
+export const LEAD_TIMING: LeadTiming = { renewMs: 1000, holdMs: 11_000, deadlineMs: 12_000, goneMs: 3000 };
 
 /** A coordinator as others are to know it. */
 export interface Candidate {
@@ -35,7 +38,8 @@ const held = z.object({ id: z.string(), address: z.string() });
 /**
  * The lead as a key of a NATS JetStream bucket. Each renewal is a new revision of it, made only if nobody else has made one;
  * who sees one revision for longer than the deadline, by a clock of its own, may replace it. The revision with which a term
- * begins is its token. No clocks are compared, and no server has to expire anything.
+ * begins is its token. No clocks are compared, and no server has to expire anything. One whose machine is dead is replaced sooner,
+ * as it does not answer; if it lives all the same and is only cut off, it has the lead for a while without being able to write.
  */
 export class JetStreamLeadership implements Leadership {
   #leader: string | undefined;
@@ -45,6 +49,7 @@ export class JetStreamLeadership implements Leadership {
     private readonly bucket: KV,
     private readonly me: Candidate,
     private readonly log: Logger,
+    private readonly answers: (address: string) => Promise<boolean>,
     private readonly timing: LeadTiming,
     /** Milliseconds of a clock that is never set. */
     private readonly elapsed: () => number,
@@ -53,6 +58,7 @@ export class JetStreamLeadership implements Leadership {
   /**
    * @param connection stays the caller's
    * @param replicas servers that keep the key
+   * @param answers whether a coordinator is there at its address
    * @throws KbisectError `unavailable` when the servers have no JetStream or do not answer
    */
   static async open(
@@ -60,12 +66,13 @@ export class JetStreamLeadership implements Leadership {
     replicas: number,
     me: Candidate,
     log: Logger,
+    answers: (address: string) => Promise<boolean>,
     timing = LEAD_TIMING,
     elapsed = () => performance.now(),
   ): Promise<JetStreamLeadership> {
     try {
       const bucket = await new Kvm(connection).create(BUCKET, { replicas, history: 1 });
-      return new JetStreamLeadership(bucket, me, log, timing, elapsed);
+      return new JetStreamLeadership(bucket, me, log, answers, timing, elapsed);
     } catch (error) {
       throw new KbisectError('unavailable', `JetStream cannot keep the lead: ${messageOf(error)}`, {
         cause: error,
@@ -79,7 +86,7 @@ export class JetStreamLeadership implements Leadership {
 
   async attempt(): Promise<Term | undefined> {
     const entry = await this.bucket.get(KEY);
-    if (!this.#isVacant(entry)) return undefined;
+    if (!(await this.#isVacant(entry))) return undefined;
     const sentAt = this.elapsed();
     const token = await this.#write(entry?.revision ?? 0);
     if (token === undefined) return undefined;
@@ -100,13 +107,15 @@ export class JetStreamLeadership implements Leadership {
     }
   }
 
-  #isVacant(entry: KvEntry | null): boolean {
+  async #isVacant(entry: KvEntry | null): Promise<boolean> {
     if (entry?.operation !== 'PUT') return true;
     const { id, address } = held.parse(entry.json());
     this.#leader = address;
     if (id === this.me.id) return true;
     if (entry.revision !== this.#seen.revision) this.#seen = { revision: entry.revision, at: this.elapsed() };
-    return this.elapsed() - this.#seen.at >= this.timing.deadlineMs;
+    const silent = this.elapsed() - this.#seen.at;
+    if (silent < this.timing.goneMs) return false;
+    return silent >= this.timing.deadlineMs || !(await this.answers(address));
   }
 
   /** Writes the key over a revision of it; undefined when that is not its last. */

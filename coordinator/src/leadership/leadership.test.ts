@@ -6,7 +6,7 @@ import { natsIsInstalled, startNats, type NatsUnderTest } from '../nats-under-te
 import { JetStreamLeadership } from './jetstream-leadership.js';
 import { SoleLeadership } from './sole-leadership.js';
 
-const TIMING = { renewMs: 100, holdMs: 500, deadlineMs: 700 };
+const TIMING = { renewMs: 100, holdMs: 500, deadlineMs: 700, goneMs: 300 };
 const log = createLog('test');
 log.level = 'silent';
 const never = new AbortController().signal;
@@ -29,11 +29,12 @@ describe.skipIf(!natsIsInstalled)('the lead in JetStream', () => {
   });
 
   /** A coordinator with a line of its own to NATS, which can be cut. */
-  const candidate = async (id: string) => {
+  const candidate = async (id: string, address = `${id}:7420`, answers = () => Promise.resolve(true)) => {
     const connection = await connect({ servers: nats.servers });
     connections.push(connection);
-    const me = { id, address: `${id}:7420` };
-    return { connection, leadership: await JetStreamLeadership.open(connection, 1, me, log, TIMING) };
+    const me = { id, address };
+    const leadership = await JetStreamLeadership.open(connection, 1, me, log, answers, TIMING);
+    return { connection, leadership };
   };
 
   it('has one coordinator, whom the others know', async () => {
@@ -66,6 +67,26 @@ describe.skipIf(!natsIsInstalled)('the lead in JetStream', () => {
     expect(ledAt - cutAt).toBeLessThan(TIMING.deadlineMs + 3 * TIMING.renewMs);
     expect(successor.token).toBeGreaterThan(term.token);
     await successor.resign();
+  });
+
+  it('goes to another sooner when nobody answers where the one that led was', async () => {
+    const one = await candidate('one');
+    const asked: string[] = [];
+    const other = await candidate('other', 'other:7420', (address = '') => {
+      asked.push(address);
+      return Promise.resolve(false);
+    });
+    const term = await one.leadership.campaign(never);
+    const end = performance.now() + 2 * TIMING.deadlineMs;
+    while (performance.now() < end) expect(await other.leadership.attempt()).toBeUndefined();
+    expect(asked, 'one that renews its lead is not asked for').toEqual([]);
+    await one.connection.close();
+    const successor = await other.leadership.campaign(never);
+    expect(term.over.aborted, 'the other was not waited for').toBe(false);
+    expect(asked).toContain('one:7420');
+    expect(successor.token).toBeGreaterThan(term.token);
+    await successor.resign();
+    await term.resign();
   });
 
   it('goes to another at once when it is given up', async () => {

@@ -1,6 +1,7 @@
 import type { Git, GitTls } from '@kbisect/shared/git';
 import type { Logger } from '@kbisect/shared/log';
 import type { OpenJournal } from '../journal/open-journal.js';
+import { answersAt } from './answers-at.js';
 import { JetStreamLeadership } from './jetstream-leadership.js';
 import type { Leadership } from './leadership.js';
 import { Peers } from './peers.js';
@@ -37,7 +38,7 @@ export async function openCluster(
   if (shared === undefined) return { leadership: new SoleLeadership(me.address) };
   const { connection, replicas } = shared;
   return {
-    leadership: await JetStreamLeadership.open(connection, replicas, me, log),
+    leadership: await JetStreamLeadership.open(connection, replicas, me, log, answersAt),
     peers: await Peers.open(connection, replicas, me, git, tls, log),
   };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm, type KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { z } from 'zod';
@@ -7,7 +8,7 @@ import { gitEnvironmentFor, type Git, type GitTls } from '@kbisect/shared/git';
 import type { CommitId } from '@kbisect/shared/ids';
 import type { Logger } from '@kbisect/shared/log';
 import { run } from '@kbisect/shared/process';
-import { answered } from '../nats.js';
+import { ANSWER_MS, asked } from '../nats.js';
 import type { Candidate } from './jetstream-leadership.js';
 
 const BUCKET = 'kbisect-coordinators';
@@ -28,6 +29,7 @@ type Peer = z.infer<typeof known>;
 export class Peers {
   private constructor(
     private readonly bucket: KV,
+    private readonly manager: JetStreamManager,
     private readonly me: Candidate & { readonly gitUrl: string },
     private readonly git: Git,
     private readonly tls: GitTls | undefined,
@@ -47,7 +49,8 @@ export class Peers {
     log: Logger,
   ): Promise<Peers> {
     const bucket = await new Kvm(connection).create(BUCKET, { replicas, ttl: PRESENT_MS });
-    return new Peers(bucket, me, git, tls, log);
+    const manager = await jetstreamManager(connection, { timeout: ANSWER_MS });
+    return new Peers(bucket, manager, me, git, tls, log);
   }
 
   /** Says that it is there, and fetches what the leader has while that is another one, until the signal is aborted. */
@@ -138,12 +141,15 @@ export class Peers {
   }
 
   #others(): Promise<Peer[]> {
-    return answered(this.#present());
+    return asked(() => this.#present());
   }
 
+  /** Asked of the stream itself: what lists keys begins with a consumer, which servers may place on a node that is gone. */
   async #present(): Promise<Peer[]> {
     const others: Peer[] = [];
-    for await (const id of await this.bucket.keys()) {
+    const { state } = await this.manager.streams.info(`KV_${BUCKET}`, { subjects_filter: '>' });
+    for (const subject of Object.keys(state.subjects ?? {})) {
+      const id = subject.slice(`$KV.${BUCKET}.`.length);
       const entry = id === this.me.id ? null : await this.bucket.get(id);
       if (entry?.operation === 'PUT') others.push(known.parse(entry.json()));
     }
