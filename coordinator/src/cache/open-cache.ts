@@ -13,7 +13,7 @@ import { openReapiEndpoint, type ReapiAddress } from '@kbisect/shared/cache/reap
 import { VerifyingBlobStore } from '@kbisect/shared/cache/verifying-blob-store';
 import type { Clock } from '@kbisect/shared/clock';
 import type { Logger } from '@kbisect/shared/log';
-import { ANSWER_MS, connectNats } from '../nats.js';
+import { ANSWER_MS, closeNats, connectNats } from '../nats.js';
 import type { NatsAccess } from '../nats-access.js';
 import { JetStreamActionCache } from './jetstream-action-cache.js';
 import { JetStreamBlobStore } from './jetstream-blob-store.js';
