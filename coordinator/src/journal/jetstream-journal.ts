@@ -230,20 +230,26 @@ export class JetStreamJournal implements Journal {
     return state.last_seq < Math.max(this.#last ?? 0, sequence);
   }
 
-  /** Events from position `from`, until `to` of them are there: any server that has them gives them. */
+  /** Events from position `from`, until `to` of them are there. */
   async *#follow(job: JobId, from: number, to: number): AsyncGenerator<JobEvent> {
-    const next = (seq: number) => ({ seq, next_by_subj: SUBJECT + job });
     for (let known = 0, seq = 1; known < to;) {
-      const message = await asked(() => this.manager.direct.getMessage(STREAM, next(seq)));
-      if (message === null) {
-        await delay(RETRY_MS); // this one does not have it yet
-        continue;
-      }
+      const message = await this.#next(job, seq);
       seq = message.seq + 1;
       const { first, events } = decodeAppend(job, message.data);
       for (const [n, event] of events.entries()) if (first + n >= from) yield event;
       known = first + events.length;
     }
+  }
+
+  /** A message of the job that is known to be there, the first from a sequence on: any server gives it that has it by now. */
+  async #next(job: JobId, seq: number): Promise<StoredMsg> {
+    const query = { seq, next_by_subj: SUBJECT + job };
+    for (const until = performance.now() + PATIENCE_MS; performance.now() < until;) {
+      const message = await asked(() => this.manager.direct.getMessage(STREAM, query));
+      if (message !== null) return message;
+      await delay(RETRY_MS);
+    }
+    throw new KbisectError('unavailable', `JetStream does not give all events of job ${job}`);
   }
 
   /** Messages of all jobs from the first to the last that is there now; in a term to the last that there can be. */
