@@ -1,6 +1,5 @@
 import { Option } from 'commander';
-import type { CreateOptions } from '../token.js';
-import type { TokenOptions } from '../token.js';
+import type { CreateOptions, TokenOptions } from '../token.js';
 import { addresses, directory, duration, wholeNumber } from '../arguments.js';
 import { jsonOption, tokenOption } from './common-options.js';
 import type { Commands } from './commands.js';

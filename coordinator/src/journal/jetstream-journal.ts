@@ -17,7 +17,7 @@ import { jobId, type JobId } from '@kbisect/shared/ids';
 import { ANSWER_MS, answered, asked } from '../nats.js';
 import type { Journal, StreamEnd } from './journal.js';
 import { LiveEvents } from './live-events.js';
-import { messages, type Source } from './messages.js';
+import { presentMessages, type Source } from './messages.js';
 import { decodeAppend, encodeAppend } from './stored-events.js';
 
 const STREAM = 'kbisect-jobs';
@@ -254,15 +254,8 @@ export class JetStreamJournal implements Journal {
 
   /** Messages of all jobs from the first to the last that is there now; in a term to the last that there can be. */
   async *#present(filter: Partial<OrderedConsumerOptions> = {}): AsyncGenerator<JobMessage> {
-    const until = this.#last ?? (await answered(this.manager.streams.info(STREAM))).state.last_seq;
-    if (until === 0) return;
-    for await (const { subject, seq, data } of messages(this.#source, {
-      filter_subjects: '>',
-      ...filter,
-    })) {
+    for await (const { subject, seq, data } of presentMessages(this.#source, '>', filter, this.#last))
       if (subject !== TERMS) yield { job: jobId(subject.slice(SUBJECT.length)), seq, data };
-      if (seq >= until) return;
-    }
   }
 
   get #source(): Source {

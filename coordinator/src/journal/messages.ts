@@ -9,7 +9,7 @@ export interface Source {
 }
 
 /** The messages of a stream, or of what a filter leaves of it, from the first on, until the reader leaves. */
-export async function* messages(
+async function* messages(
   { client, stream }: Source,
   filter: Partial<OrderedConsumerOptions>,
 ): AsyncGenerator<JsMsg> {
@@ -23,17 +23,26 @@ export async function* messages(
   }
 }
 
-/** The messages on subjects, from the first to the last that is there now. */
+/**
+ * The messages on subjects, from the first to the last that is there now.
+ * @param until the sequence of the last, where it is known better than by the server that is asked
+ */
 export async function* presentMessages(
   source: Source,
   subjects: string,
   filter: Partial<OrderedConsumerOptions> = {},
+  until?: number,
 ): AsyncGenerator<JsMsg> {
-  const last = await answered(source.manager.streams.getMessage(source.stream, { last_by_subj: subjects }));
-  if (last === null) return;
+  const last = until ?? (await lastSequence(source, subjects));
+  if (last === undefined) return;
   for await (const message of messages(source, { filter_subjects: subjects, ...filter })) {
     yield message;
     // The server that is asked may have less than the stream's leader.
-    if (message.seq >= last.seq) return;
+    if (message.seq >= last) return;
   }
+}
+
+async function lastSequence({ manager, stream }: Source, subjects: string): Promise<number | undefined> {
+  const last = await answered(manager.streams.getMessage(stream, { last_by_subj: subjects }));
+  return last?.seq;
 }
