@@ -1,4 +1,4 @@
-import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { lutimes, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { decodeBuildRecord, encodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
@@ -47,6 +47,13 @@ export interface BuildSource {
   readonly clean?: boolean;
 }
 
+/** A build that was done elsewhere. */
+export interface Foreign {
+  /** That was checked out, with nothing picked on it. */
+  readonly commit: string;
+  readonly record: BuildRecord;
+}
+
 /**
  * A worktree with the objects of its last build. What git changes has new times, so make builds that and nothing else;
  * where make would not see a change, or a build was killed, the objects are thrown away and ccache has them.
@@ -59,8 +66,8 @@ export class BuildTree {
 
   readonly #commandFiles = new CommandFiles();
 
-  /** Files whose times were put back and git does not know it. */
-  #overlooked: readonly string[] = [];
+  /** Files whose times were set and git does not know it. */
+  #retimed: readonly string[] = [];
 
   private constructor(readonly worktree: Worktree) {}
 
@@ -95,13 +102,21 @@ export class BuildTree {
   /** The share, 0 to 1, of the objects that a build of the source would compile here. */
   async shareToCompile(source: BuildSource): Promise<number> {
     if (!this.isWarmFor(source) || this.#record === undefined) return 1;
-    const changes = await this.#changes(this.#state!.head, source.commit);
-    if (filesOutOfMakesSight(this.#record, changes).length > 0) return 1;
-    const ends = [this.#state!.head, source.commit] as const;
+    return this.#share(this.#record, [this.#state!.head, source.commit]);
+  }
+
+  /** The share of the objects that would be compiled here upon what a recorded build of another commit has made. */
+  async shareUpon({ commit, record }: Foreign): Promise<number> {
+    return this.#share(record, [commit, this.#state!.head]);
+  }
+
+  async #share(record: BuildRecord, ends: readonly [string, string]): Promise<number> {
+    const changes = await this.#changes(...ends);
+    if (filesOutOfMakesSight(record, changes).length > 0) return 1;
     const { git } = this.worktree.mirror;
-    const unseen = await unseenChanges(git, this.#record, changes, ends, [], NOT_CANCELLED);
+    const unseen = await unseenChanges(git, record, changes, ends, [], NOT_CANCELLED);
     const seen = changes.filter(({ path }) => !unseen.has(path));
-    return objectsToCompile(this.#record, seen) / Math.max(1, this.#record.objects.length);
+    return objectsToCompile(record, seen) / Math.max(1, record.objects.length);
   }
 
   /**
@@ -122,7 +137,7 @@ export class BuildTree {
     const usable =
       warm && filesOutOfMakesSight(this.#record!, await this.#changes(before!.head, head)).length === 0;
     if (!usable) await this.worktree.clean(signal);
-    this.#overlooked = [];
+    this.#retimed = [];
     this.#replaced = usable ? { head: before!.head, times } : undefined;
     const reads = usable ? before!.reads : { files: [], directories: [] };
     await this.#keep({ head, commit, recipe, family, building: true, reads });
@@ -135,25 +150,60 @@ export class BuildTree {
   async overlook(signal: AbortSignal): Promise<void> {
     const { head, times } = this.#replaced ?? { head: '', times: new Map<string, number>() };
     if (times.size === 0) return;
-    const settings = parseConfig(await readFile(join(this.directory, '.config'), 'utf8'));
-    const on = settings.flatMap(({ symbol, value }) =>
-      value === 'n' ? [] : [symbol.replace(/^CONFIG_/, '')],
-    );
-    const { git } = this.worktree.mirror;
-    const ends = [head, this.#state!.head] as const;
-    const changes = await this.#changes(...ends);
-    const unseen = await unseenChanges(git, this.#record!, changes, ends, on, signal);
+    const { unseen } = await this.#changesUpon({ commit: head, record: this.#record! }, signal);
     for (const path of unseen) {
       const time = times.get(path);
       if (time !== undefined) await utimes(join(this.directory, path), time, time);
     }
-    this.#overlooked = [...unseen];
+    this.#retimed = [...unseen];
+  }
+
+  /** Whether nothing that was built before is here. */
+  get isEmpty(): boolean {
+    return this.#replaced === undefined;
+  }
+
+  /**
+   * Takes over what a build of another commit has made elsewhere, so that make builds what differs and nothing else. To be
+   * called within `build`, when the tree is configured and otherwise empty.
+   * @param unpack brings it, newer than the files that are here
+   * @throws whatever `unpack` does; nothing that was made is here then, the configuration neither
+   */
+  async adopt(foreign: Foreign, unpack: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { changes, unseen } = await this.#changesUpon(foreign, signal);
+    await this.worktree.clean(signal);
+    try {
+      await unpack();
+    } catch (error) {
+      await this.worktree.clean(NOT_CANCELLED);
+      throw error;
+    }
+    const { record } = foreign;
+    const seen = changes.filter(({ status, path }) => status !== 'D' && !unseen.has(path));
+    this.#retimed = seen.map(({ path }) => path);
+    const now = Date.now() / 1000 + 0.001;
+    for (const path of this.#retimed) await lutimes(join(this.directory, path), now, now);
+    this.#record = record;
+    // What it consumed, it has read.
+    const reads = { files: record.files, directories: record.directories };
+    await this.#keep({ ...this.#state!, reads });
+  }
+
+  /** What differs from another commit, and what of it no compiler sees by the configuration that is here. */
+  async #changesUpon({ commit, record }: Foreign, signal: AbortSignal) {
+    const settings = parseConfig(await readFile(join(this.directory, '.config'), 'utf8'));
+    const on = settings.flatMap(({ symbol, value }) =>
+      value === 'n' ? [] : [symbol.replace(/^CONFIG_/, '')],
+    );
+    const ends = [commit, this.#state!.head] as const;
+    const changes = await this.#changes(...ends);
+    const { git } = this.worktree.mirror;
+    return { changes, unseen: await unseenChanges(git, record, changes, ends, on, signal) };
   }
 
   /** Runs a build, configuration and all, and gives what it read so far in this tree. */
   async build<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const state = this.#state;
-    if (state === undefined) throw new KbisectError('internal', 'a build without a checkout');
+    if (this.#state === undefined) throw new KbisectError('internal', 'a build without a checkout');
     const tracked = await this.#tracked(signal);
     await forgetReads(this.directory, tracked, signal);
     const room = await roomIn(this.directory);
@@ -168,8 +218,9 @@ export class BuildTree {
       if (!killed) {
         const read = await readsSince(this.directory, NOT_CANCELLED);
         // Not before: git reads files for it that the build did not.
-        await this.worktree.timesChanged(this.#overlooked, NOT_CANCELLED);
-        this.#overlooked = [];
+        await this.worktree.timesChanged(this.#retimed, NOT_CANCELLED);
+        this.#retimed = [];
+        const state: State = this.#state;
         const known = new Set(tracked);
         const reads = merge(state.reads, { ...read, files: read.files.filter((path) => known.has(path)) });
         await this.#keep({ ...state, building: false, reads });

@@ -40,7 +40,10 @@ export class Ccache {
     return [this.bin, dirname(COMPILER)];
   }
 
-  /** @param remote base URL of the farm's objects, if it has any */
+  /**
+   * @param tree where the build sees it
+   * @param remote base URL of the farm's objects, if it has any
+   */
   environment(tree: string, { content }: Toolchain, remote: string | undefined): NodeJS.ProcessEnv {
     return {
       CCACHE_DIR: this.store,

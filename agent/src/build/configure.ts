@@ -46,6 +46,9 @@ export interface Configured {
   readonly lost: readonly Lost[];
 }
 
+/** What is asked of Kconfig, in the tree. */
+const INPUT = '.config.kbisect';
+
 /**
  * Makes the tree's `.config`, and insists on what the fragments ask for.
  * @throws KbisectError `invalid-argument` naming the requested symbols that did not survive; and as `makeConfig`
@@ -78,14 +81,14 @@ export async function makeConfig(request: ConfigRequest): Promise<Configured> {
   const before = await keptTimes(path);
   const asked = mergeSettings(fragments.map(({ text }) => parseConfig(text)));
 
-  const input = join(bench.tree, '.config.kbisect');
+  const input = join(bench.tree, INPUT);
   const bottom = base ?? (await readFile(MINIMAL_PROFILE, 'utf8'));
   const layers = [parseConfig(bottom), parseConfig(profile ?? ''), asked];
   const settings = withFixedKey(mergeSettings(layers));
   await writeFile(input, formatConfig(settings));
   await bringKey(bench.tree);
   if (base !== undefined) await rename(input, path);
-  const target = base === undefined ? [`KCONFIG_ALLCONFIG=${input}`, 'allnoconfig'] : ['olddefconfig'];
+  const target = base === undefined ? [`KCONFIG_ALLCONFIG=${INPUT}`, 'allnoconfig'] : ['olddefconfig'];
   const command = makeCommand(bench, target, { signal });
   const done = await run(command);
   if (done.status !== 0) {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from '@kbisect/shared/process';
 import type { Ccache } from './ccache.js';
 import { RELAY, relayed, type CacheProxy } from './cache-proxy.js';
-import { contained, type Sandbox } from './sandbox.js';
+import { contained, placeOf, type Sandbox } from './sandbox.js';
 import type { Toolchain } from './toolchain.js';
 
 /** Changed when images would come out different for another reason than their source, config or toolchain. */
@@ -28,7 +28,8 @@ export interface Workbench {
  */
 export function makeCommand(bench: Workbench, args: readonly string[], more: Partial<Command> = {}): Command {
   const { tree, toolchain, sandbox, ccache, objects } = bench;
-  const mapped = `-ffile-prefix-map=${tree}/=`;
+  const place = placeOf(tree, sandbox);
+  const mapped = `-ffile-prefix-map=${place}/=`;
   const places = [BUILD_PATH, ...(ccache ? [ccache.bin] : []), process.env['PATH'] ?? '/usr/bin:/bin'];
   const make = {
     program: 'make',
@@ -40,12 +41,12 @@ export function makeCommand(bench: Workbench, args: readonly string[], more: Par
       `KAFLAGS=${mapped}`,
       ...args,
     ],
-    cwd: tree,
   };
   const command = ccache && objects ? relayed(make, sandbox, objects) : make;
   return {
     ...contained(command, sandbox, {
-      writable: [tree, ...(ccache ? [ccache.store] : [])],
+      tree,
+      writable: ccache ? [ccache.store] : [],
       readable: [BUILD_PATH, ...(ccache?.readable ?? []), ...(objects ? [objects.directory, RELAY] : [])],
     }),
     env: {
@@ -61,7 +62,7 @@ export function makeCommand(bench: Workbench, args: readonly string[], more: Par
       SOURCE_DATE_EPOCH: '0',
       // Commits differ in their id: it must not get into the image.
       GIT_DIR: '/nonexistent',
-      ...ccache?.environment(tree, toolchain, objects?.urlFor(sandbox)),
+      ...ccache?.environment(place, toolchain, objects?.urlFor(sandbox)),
     },
     graceMs: 5000,
     ...more,

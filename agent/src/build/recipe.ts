@@ -68,3 +68,14 @@ export function buildAction(
 ): Digest {
   return digestOf(JSON.stringify([clean ? 'clean build' : 'build', tree, fixups, recipe]));
 }
+
+/**
+ * Names what builds of one configuration have made in their trees.
+ * @param config SHA-256 of the `.config`
+ */
+export function productsAction(
+  { arch, target, toolchain }: Pick<Recipe, 'arch' | 'target' | 'toolchain'>,
+  config: string,
+): Digest {
+  return digestOf(JSON.stringify(['products', 1, BUILD_ENVIRONMENT, { arch, target, toolchain }, config]));
+}

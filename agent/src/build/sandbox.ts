@@ -37,20 +37,26 @@ const SETTINGS = [
 
 /** What a contained command may reach besides the machine's programs. */
 export interface Reach {
+  /** A directory, to be written to, that it sees at a place of its own: see `placeOf`. */
+  readonly tree: string;
   readonly writable: readonly string[];
   readonly readable: readonly string[];
+}
+
+/** Where a contained command sees its tree: what it makes names no path of the machine, and serves in any other tree. */
+const TREE = '/kbisect-tree';
+
+/** Where a command sees its tree. */
+export function placeOf(tree: string, sandbox: Sandbox): string {
+  return sandbox.kind === 'none' ? tree : TREE;
 }
 
 /** Tries whether bubblewrap works here: it takes namespaces that some containers refuse. */
 export async function probeSandbox(): Promise<Sandbox> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), 'kbisect-sandbox-')));
   try {
-    const reach = { writable: [directory], readable: [] };
-    const command = {
-      program: 'sh',
-      args: ['-c', 'touch here && ! touch /usr/kbisect-probe'],
-      cwd: directory,
-    };
+    const reach = { tree: directory, writable: [], readable: [] };
+    const command = { program: 'sh', args: ['-c', 'touch here && ! touch /usr/kbisect-probe'] };
     const done = await run({ ...contained(command, { kind: 'bubblewrap' }, reach), timeoutMs: 10_000 });
     if (done.status === 0) return { kind: 'bubblewrap' };
     return { kind: 'none', reason: `bubblewrap does not work here: ${done.stderr.trim().slice(-200)}` };
@@ -62,20 +68,20 @@ export async function probeSandbox(): Promise<Sandbox> {
 }
 
 /**
- * The command in a sandbox: it sees this machine's programs and nothing else of it, can write below `writable` alone, has
- * no network, and none of its processes lives on without it. With or without one, a process has no more memory than the
+ * The command in its tree, in a sandbox: it sees this machine's programs and nothing else of it, can write to what it may
+ * reach alone, has no network, and none of its processes lives on without it. With or without one, a process has no more memory than the
  * machine, no file grows without end, and it is the first to go when memory runs short.
  */
-export function contained<C extends Pick<Command, 'program' | 'args' | 'cwd'>>(
+export function contained<C extends Pick<Command, 'program' | 'args'>>(
   command: C,
   sandbox: Sandbox,
-  { writable, readable }: Reach,
-): C {
+  { tree, writable, readable }: Reach,
+): C & { readonly cwd: string } {
   const limits = [`--as=${totalmem()}`, `--fsize=${MAX_FILE_BYTES}`, '--core=0'];
   const spared = ['choom', '--adjust', String(OUT_OF_MEMORY_SCORE), '--'];
   if (sandbox.kind === 'none') {
     const args = [...limits, '--', ...spared, command.program, ...command.args];
-    return { ...command, program: 'prlimit', args };
+    return { ...command, program: 'prlimit', args, cwd: tree };
   }
   const args = [
     // make is told to end and cleans up; bubblewrap waits for it.
@@ -85,7 +91,7 @@ export function contained<C extends Pick<Command, 'program' | 'args' | 'cwd'>>(
     ...['--dev', '/dev', '--proc', '/proc', '--size', String(TMP_BYTES), '--tmpfs', '/tmp'],
     ...readable.flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),
-    ...(command.cwd === undefined ? [] : ['--chdir', command.cwd]),
+    ...['--bind', tree, TREE, '--chdir', TREE],
     ...[
       '--',
       'env',
@@ -98,7 +104,7 @@ export function contained<C extends Pick<Command, 'program' | 'args' | 'cwd'>>(
     ],
     ...['sh', '-c', COUNTED, 'sh', String(MAX_PROCESSES), command.program, ...command.args],
   ];
-  return { ...command, program: 'env', args };
+  return { ...command, program: 'env', args, cwd: tree };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { encodeBuildRecord } from '@kbisect/shared/build-record';
+import { encodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
 import { digestOfFile } from '@kbisect/shared/digest';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
@@ -31,6 +31,8 @@ export interface BuildOrder extends Pick<ConfigRequest, 'base' | 'profile' | 'fr
   readonly equal: (config: string) => Promise<KnownImage | undefined>;
   /** What came of the same source's build with the same configuration, given its digest. */
   readonly same: (config: string) => Promise<ActionResult | undefined>;
+  /** Brings into an empty tree what was made elsewhere with the same configuration, given its digest. */
+  readonly bring: (tree: BuildTree, config: string) => Promise<void>;
   readonly directory: string;
   /** Whether reads show in access times here; without them no record can be made. */
   readonly readsShow: boolean;
@@ -38,7 +40,12 @@ export interface BuildOrder extends Pick<ConfigRequest, 'base' | 'profile' | 'fr
 
 /** Files, and what became of the build. */
 export type Built =
-  | { readonly kind: 'image'; readonly tree: string; readonly record: string | undefined }
+  | {
+      readonly kind: 'image';
+      readonly tree: string;
+      /** What it consumed, and the file that says so. */
+      readonly consumed: { readonly record: BuildRecord; readonly path: string } | undefined;
+    }
   | { readonly kind: 'equal'; readonly known: KnownImage }
   | { readonly kind: 'same'; readonly result: ActionResult }
   | { readonly kind: 'failed'; readonly failure: string; readonly signature: string };
@@ -75,6 +82,7 @@ export async function buildImage(
   const bench = { ...order.bench, tree: tree.directory };
   let [began, seconds] = [0, 0];
   let asked: readonly string[] = [];
+  const configPath = join(tree.directory, '.config');
   const built = await tree.build(async (): Promise<Built> => {
     report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
     try {
@@ -83,11 +91,16 @@ export async function buildImage(
       if (error instanceof UnconfigurableError) return failed(error.message, error.log);
       throw error;
     }
-    const { digest } = await digestOfFile(join(tree.directory, '.config'));
+    const { digest } = await digestOfFile(configPath);
     const known = await order.equal(digest);
     if (known) return { kind: 'equal', known };
     const result = await order.same(digest);
     if (result) return { kind: 'same', result };
+    if (tree.isEmpty) {
+      await order.bring(tree, digest);
+      const here = await digestOfFile(configPath).catch(() => undefined);
+      if (here?.digest !== digest) await configure({ ...order, bench, signal });
+    }
     await tree.overlook(signal);
     began = Date.now();
     const outcome = await buildKernel({
@@ -111,10 +124,11 @@ export async function buildImage(
       if (kind === 'failed')
         return { kind, failure: `the module ${module}: ${why.firstError}`, signature: why.signature };
     }
-    return { kind: 'image', tree: tree.directory, record: undefined };
+    return { kind: 'image', tree: tree.directory, consumed: undefined };
   }, signal);
   if (built.kind !== 'image' || !order.readsShow) return built;
-  const record = join(directory, 'record');
-  await writeFile(record, await encodeBuildRecord(await tree.record({ seconds, began, asked }, signal)));
-  return { ...built, record };
+  const record = await tree.record({ seconds, began, asked }, signal);
+  const path = join(directory, 'record');
+  await writeFile(path, await encodeBuildRecord(record));
+  return { ...built, consumed: { record, path } };
 }

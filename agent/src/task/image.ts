@@ -10,7 +10,7 @@ import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/sessio
 import { commitId } from '@kbisect/shared/ids';
 import { KbisectError } from '@kbisect/shared/errors';
 import type { Arch } from '../boot/arch.js';
-import type { BuildSource } from '../build/build-tree.js';
+import type { BuildSource, BuildTree } from '../build/build-tree.js';
 import { MINIMAL_PROFILE } from '../build/configure.js';
 import { buildAction, configuredAction, familyDigest, recipeDigest } from '../build/recipe.js';
 import type { Toolchain } from '../build/toolchain.js';
@@ -22,6 +22,7 @@ import type { BuiltModule } from './guest-parts.js';
 import type { CachedFile } from './initramfs.js';
 import { fetchKnownImage, type KnownImage } from './known-image.js';
 import { SameConfig } from './same-config.js';
+import { SharedProducts } from './shared-products.js';
 import type { Slot } from './slot.js';
 
 /** What came of a commit's build, whoever did it. */
@@ -113,8 +114,12 @@ export async function buildOrFetchImage(
   );
   const same = async (config: string) =>
     audit || clean ? undefined : sameConfig.result(config, waiting, signal);
+  // Without a sandbox an object names the tree that it was made in; other settings or fix-ups are no commit's.
+  const isPlain = means.sandbox.kind !== 'none' && !anyConfig && !clean && fixups.length === 0;
+  const shared = isPlain ? new SharedProducts(slot, means.sandbox, gitUrl, made) : undefined;
+  const bring = async (into: BuildTree, config: string) => shared?.bring(into, config, signal);
   const { directory } = slot;
-  const order = { ...texts, source, arch, bench, jobs, modules, equal, same, readsShow, directory };
+  const order = { ...texts, source, arch, bench, jobs, modules, equal, same, bring, readsShow, directory };
   const built = await buildImage(order, tree, report, signal);
   if (built.kind === 'equal') return equalImage(built.known, recipe, started);
   if (built.kind === 'same') {
@@ -135,7 +140,10 @@ export async function buildOrFetchImage(
     const path = join(built.tree, arch.image);
     image = { path, blob: await upload(path) };
     // Of a tree that was built with other settings, too, it says more than this build has read.
-    record = built.record === undefined || anyConfig ? undefined : await upload(built.record);
+    if (built.consumed && !anyConfig) {
+      record = await upload(built.consumed.path);
+      await shared?.offer(tree, commit, built.consumed.record, record, signal);
+    }
     outputs.push(output('image', image.blob));
     config = await upload(join(built.tree, '.config'));
     outputs.push(output('.config', config));

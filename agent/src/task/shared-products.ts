@@ -1,0 +1,130 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
+import { KbisectError } from '@kbisect/shared/errors';
+import {
+  OutputFile,
+  type ActionResult,
+} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
+import { commitId, type CommitId } from '@kbisect/shared/ids';
+import type { BuildTree, Foreign } from '../build/build-tree.js';
+import { packProducts, unpackProducts } from '../build/products.js';
+import { productsAction, type Recipe } from '../build/recipe.js';
+import type { Sandbox } from '../build/sandbox.js';
+import type { Slot } from './slot.js';
+
+/** Of one configuration, the last ones; a bisection has two ends and a middle. */
+const MAX_TREES = 3;
+/** A build that compiled more than this share of its objects is far from all that the farm has. */
+const FAR = 0.3;
+
+/** Why what the farm has may be of no use: it has gone, is no good, or is of a history that nobody has any more. */
+const OF_THE_FARM = ['not-found', 'data-loss', 'unavailable'];
+
+/** What the farm has of a tree. */
+interface Shared {
+  readonly commit: CommitId;
+  readonly products: BlobRef;
+  readonly record: BlobRef;
+}
+
+/**
+ * The trees of the farm's far builds, as a clean tree of any agent can begin with: one file instead of hundreds of objects,
+ * and with all that ccache does not keep. They are known by what decides an object besides its source.
+ */
+export class SharedProducts {
+  constructor(
+    private readonly slot: Slot,
+    private readonly sandbox: Sandbox,
+    private readonly gitUrl: string,
+    private readonly made: Pick<Recipe, 'arch' | 'target' | 'toolchain'>,
+  ) {}
+
+  /**
+   * Brings into an empty tree what was made of the commit that is nearest to its own, if anything was.
+   * @param config digest of the tree's `.config`, which may be gone afterwards when what the farm has is no good
+   */
+  async bring(tree: BuildTree, config: string, signal: AbortSignal): Promise<void> {
+    try {
+      const nearest = await this.#nearest(tree, config, signal);
+      if (nearest === undefined) return;
+      const path = join(this.slot.directory, 'products');
+      await this.slot.fetch(nearest.products, path, signal);
+      await tree.adopt(nearest, () => unpackProducts(path, tree.directory, this.sandbox, signal), signal);
+    } catch (error) {
+      const isTheirs = error instanceof KbisectError && OF_THE_FARM.includes(error.code);
+      if (!isTheirs) throw error;
+    }
+  }
+
+  /** Gives the farm what a build has made, if it is far from all that the farm has. */
+  async offer(
+    tree: BuildTree,
+    commit: CommitId,
+    record: BuildRecord,
+    recordBlob: BlobRef,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (record.compiled < FAR * record.objects.length) return;
+    const path = join(this.slot.directory, 'products');
+    if (!(await packProducts(tree.directory, path, signal))) return;
+    const products = await this.slot.artifacts.upload(path, signal);
+    const others = (await this.#known(record.config, signal)).filter((other) => other.commit !== commit);
+    const all = [...others, { commit, products, record: recordBlob }].slice(-MAX_TREES);
+    // Two that offer at once may lose one of the two: it is only for speed.
+    await this.slot.artifacts.recordAction(
+      productsAction(this.made, record.config),
+      {
+        outputFiles: all.flatMap((each) => [
+          output(`${each.commit}/products`, each.products),
+          output(`${each.commit}/record`, each.record),
+        ]),
+        exitCode: 0,
+        stderrRaw: Buffer.alloc(0),
+      },
+      signal,
+    );
+  }
+
+  async #nearest(
+    tree: BuildTree,
+    config: string,
+    signal: AbortSignal,
+  ): Promise<(Foreign & Pick<Shared, 'products'>) | undefined> {
+    let nearest: (Foreign & Pick<Shared, 'products'>) | undefined;
+    let least = 1;
+    for (const { commit, products, record: blob } of await this.#known(config, signal)) {
+      await this.slot.mirror.fetchCommit(this.gitUrl, commit, signal);
+      const path = join(this.slot.directory, 'their-record');
+      await this.slot.fetch(blob, path, signal);
+      const record = await decodeBuildRecord(await readFile(path));
+      const share = await tree.shareUpon({ commit, record });
+      if (share < least) [nearest, least] = [{ commit, products, record }, share];
+    }
+    return nearest;
+  }
+
+  async #known(config: string, signal: AbortSignal): Promise<Shared[]> {
+    const found = await this.slot.artifacts.actionResult(productsAction(this.made, config), signal);
+    return found ? sharedOf(found) : [];
+  }
+}
+
+/** @throws KbisectError `data-loss` when an entry is not as `offer` makes it */
+function sharedOf({ outputFiles }: ActionResult): Shared[] {
+  const blobs = new Map(outputFiles.map(({ path, digest }) => [path, digest]));
+  return outputFiles.flatMap(({ path }) => {
+    const [name = '', what] = path.split('/');
+    if (what !== 'products') return [];
+    const [products, record] = [blobs.get(path), blobs.get(`${name}/record`)];
+    if (!products || !record || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name))
+      throw new KbisectError('data-loss', `${path}: not what an agent offers`);
+    const ref = ({ hash, sizeBytes }: typeof products): BlobRef => ({ digest: hash, size: sizeBytes });
+    return [{ commit: commitId(name), products: ref(products), record: ref(record) }];
+  });
+}
+
+function output(path: string, blob: BlobRef): OutputFile {
+  return OutputFile.create({ path, digest: { hash: blob.digest, sizeBytes: blob.size } });
+}
