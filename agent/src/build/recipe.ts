@@ -70,12 +70,12 @@ export function buildAction(
 }
 
 /**
- * Names what builds of one configuration have made in their trees.
- * @param config SHA-256 of the `.config`
+ * Names what builds have made in their trees.
+ * @param of what the trees have in common: a recipe, or the SHA-256 of a `.config`
  */
 export function productsAction(
   { arch, target, toolchain }: Pick<Recipe, 'arch' | 'target' | 'toolchain'>,
-  config: string,
+  of: string,
 ): Digest {
-  return digestOf(JSON.stringify(['products', 1, BUILD_ENVIRONMENT, { arch, target, toolchain }, config]));
+  return digestOf(JSON.stringify(['products', 1, BUILD_ENVIRONMENT, { arch, target, toolchain }, of]));
 }

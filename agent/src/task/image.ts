@@ -116,7 +116,7 @@ export async function buildOrFetchImage(
     audit || clean ? undefined : sameConfig.result(config, waiting, signal);
   // Without a sandbox an object names the tree that it was made in; other settings or fix-ups are no commit's.
   const isPlain = means.sandbox.kind !== 'none' && !anyConfig && !clean && fixups.length === 0;
-  const shared = isPlain ? new SharedProducts(slot, means.sandbox, gitUrl, made) : undefined;
+  const shared = isPlain ? new SharedProducts(slot, means.sandbox, gitUrl, recipe, made) : undefined;
   const bring = async (into: BuildTree, config: string) => shared?.bring(into, config, signal);
   const { directory } = slot;
   const order = { ...texts, source, arch, bench, jobs, modules, equal, same, bring, readsShow, directory };

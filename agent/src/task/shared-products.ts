@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Digest } from '@kbisect/shared/digest';
 import { decodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
 import { KbisectError } from '@kbisect/shared/errors';
 import {
@@ -14,7 +15,7 @@ import { productsAction, type Recipe } from '../build/recipe.js';
 import type { Sandbox } from '../build/sandbox.js';
 import type { Slot } from './slot.js';
 
-/** Of one configuration, the last ones; a bisection has two ends and a middle. */
+/** Of one recipe or configuration, the last ones; a bisection has two ends and a middle. */
 const MAX_TREES = 3;
 /** A build that compiled more than this share of its objects is far from all that the farm has. */
 const FAR = 0.3;
@@ -31,19 +32,21 @@ interface Shared {
 
 /**
  * The trees of the farm's far builds, as a clean tree of any agent can begin with: one file instead of hundreds of objects,
- * and with all that ccache does not keep. They are known by what decides an object besides its source.
+ * and with all that ccache does not keep. They are known by their recipe and by their configuration: of one recipe, kbuild
+ * knows what another `.config` compiles anew; of one `.config`, what was asked for does not matter.
  */
 export class SharedProducts {
   constructor(
     private readonly slot: Slot,
     private readonly sandbox: Sandbox,
     private readonly gitUrl: string,
+    private readonly recipe: Digest,
     private readonly made: Pick<Recipe, 'arch' | 'target' | 'toolchain'>,
   ) {}
 
   /**
    * Brings into an empty tree what was made of the commit that is nearest to its own, if anything was.
-   * @param config digest of the tree's `.config`, which may be gone afterwards when what the farm has is no good
+   * @param config digest of the tree's `.config`, which may be another afterwards, or gone when what the farm has is no good
    */
   async bring(tree: BuildTree, config: string, signal: AbortSignal): Promise<void> {
     try {
@@ -70,21 +73,21 @@ export class SharedProducts {
     const path = join(this.slot.directory, 'products');
     if (!(await packProducts(tree.directory, path, signal))) return;
     const products = await this.slot.artifacts.upload(path, signal);
-    const others = (await this.#known(record.config, signal)).filter((other) => other.commit !== commit);
-    const all = [...others, { commit, products, record: recordBlob }].slice(-MAX_TREES);
-    // Two that offer at once may lose one of the two: it is only for speed.
-    await this.slot.artifacts.recordAction(
-      productsAction(this.made, record.config),
-      {
-        outputFiles: all.flatMap((each) => [
-          output(`${each.commit}/products`, each.products),
-          output(`${each.commit}/record`, each.record),
-        ]),
-        exitCode: 0,
-        stderrRaw: Buffer.alloc(0),
-      },
-      signal,
-    );
+    const offered = { commit, products, record: recordBlob };
+    for (const of of [this.recipe, record.config]) await this.#add(of, offered, signal);
+  }
+
+  /** Two that do so at once may lose one of the two: it is only for speed. */
+  async #add(of: string, offered: Shared, signal: AbortSignal): Promise<void> {
+    const others = (await this.#known(of, signal)).filter(({ commit }) => commit !== offered.commit);
+    const outputFiles = [...others, offered]
+      .slice(-MAX_TREES)
+      .flatMap(({ commit, products, record }) => [
+        output(`${commit}/products`, products),
+        output(`${commit}/record`, record),
+      ]);
+    const result = { outputFiles, exitCode: 0, stderrRaw: Buffer.alloc(0) };
+    await this.slot.artifacts.recordAction(productsAction(this.made, of), result, signal);
   }
 
   async #nearest(
@@ -94,7 +97,9 @@ export class SharedProducts {
   ): Promise<(Foreign & Pick<Shared, 'products'>) | undefined> {
     let nearest: (Foreign & Pick<Shared, 'products'>) | undefined;
     let least = 1;
-    for (const { commit, products, record: blob } of await this.#known(config, signal)) {
+    const known = [...(await this.#known(config, signal)), ...(await this.#known(this.recipe, signal))];
+    const each = new Map(known.map((shared) => [shared.products.digest, shared]));
+    for (const { commit, products, record: blob } of each.values()) {
       await this.slot.mirror.fetchCommit(this.gitUrl, commit, signal);
       const path = join(this.slot.directory, 'their-record');
       await this.slot.fetch(blob, path, signal);
@@ -105,8 +110,8 @@ export class SharedProducts {
     return nearest;
   }
 
-  async #known(config: string, signal: AbortSignal): Promise<Shared[]> {
-    const found = await this.slot.artifacts.actionResult(productsAction(this.made, config), signal);
+  async #known(of: string, signal: AbortSignal): Promise<Shared[]> {
+    const found = await this.slot.artifacts.actionResult(productsAction(this.made, of), signal);
     return found ? sharedOf(found) : [];
   }
 }

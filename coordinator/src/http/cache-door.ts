@@ -105,7 +105,7 @@ async function serveValue(
       return;
     }
     case 'PUT':
-      await values.put(key, request);
+      await values.put(key, request, Number(request.headers['content-length'] ?? Infinity));
       answer(response, 201, 'stored');
       return;
     default:

@@ -2,6 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { ActionCache } from '@kbisect/shared/cache/action-cache';
 import { fromProtocol, toProtocol, type BlobName } from '@kbisect/shared/cache/blob-name';
 import type { BlobStore } from '@kbisect/shared/cache/blob-store';
@@ -14,6 +16,8 @@ import {
 
 /** An action's result is no bigger. */
 const MAX_RESULT_BYTES = 4 * 2 ** 20;
+/** A value that says beforehand that it is no bigger, as most objects of ccache are, is taken in without a file of its own. */
+const MAX_BYTES_IN_MEMORY = 256 * 1024;
 
 /** What is known under a key of the HTTP door: an action's result, or any bytes, as ccache keeps them. */
 export type NamedValue = { kind: 'result'; bytes: Uint8Array } | { kind: 'blob'; blob: BlobName };
@@ -37,26 +41,50 @@ export class NamedValues {
     return result && { kind: 'result', bytes: ActionResult.encode(result).finish() };
   }
 
-  /** @throws KbisectError `resource-exhausted`; `invalid-argument` when an action's result names no blobs */
-  async put(key: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  /**
+   * @param length of the bytes, as far as it is known beforehand
+   * @throws KbisectError `resource-exhausted`; `invalid-argument` when an action's result names no blobs
+   */
+  async put(key: string, bytes: AsyncIterable<Uint8Array>, length = Infinity): Promise<void> {
+    if (length <= MAX_BYTES_IN_MEMORY) {
+      const value = await buffer(bytes);
+      await this.#keep(
+        key,
+        { digest: digestOf(value), size: value.length },
+        {
+          whole: () => Promise.resolve(value),
+          parts: () => Readable.from([value]),
+        },
+      );
+      return;
+    }
     const path = join(this.incoming, randomUUID());
     try {
       const blob = await receive(bytes, path);
-      const result =
-        isDigest(key) && blob.size <= MAX_RESULT_BYTES ? asResult(await readFile(path)) : undefined;
-      if (result !== undefined) {
-        await this.actions.put(digest(key), result);
-        return;
-      }
-      await this.blobs.put(blob, createReadStream(path));
-      const outputFiles = [OutputFile.create({ path: 'value', digest: toProtocol(blob) })];
-      await this.actions.put(actionOf(key), ActionResult.create({ outputFiles }));
+      await this.#keep(key, blob, { whole: () => readFile(path), parts: () => createReadStream(path) });
     } catch (error) {
       throw fullDisk(error, key);
     } finally {
       await rm(path, { force: true });
     }
   }
+
+  async #keep(key: string, blob: BlobName, value: Received): Promise<void> {
+    const result = isDigest(key) && blob.size <= MAX_RESULT_BYTES ? asResult(await value.whole()) : undefined;
+    if (result !== undefined) {
+      await this.actions.put(digest(key), result);
+      return;
+    }
+    await this.blobs.put(blob, value.parts());
+    const outputFiles = [OutputFile.create({ path: 'value', digest: toProtocol(blob) })];
+    await this.actions.put(actionOf(key), ActionResult.create({ outputFiles }));
+  }
+}
+
+/** A value that has come. */
+interface Received {
+  whole(): Promise<Buffer>;
+  parts(): AsyncIterable<Uint8Array>;
 }
 
 /** Writes bytes to a file and tells their name; they are not durable. */
