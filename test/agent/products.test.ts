@@ -30,6 +30,7 @@ beforeAll(async () => {
   const origin = join(directory, 'origin');
   ids = await makeTinyHistory(origin, [
     { name: 'theirs', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 1 } },
+    { name: 'docs', change: { kind: 'docs', line: 'that nobody reads' } },
     { name: 'ours', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 2 } },
   ]);
   mirror = await Mirror.open(join(directory, 'mirror'));
@@ -64,9 +65,6 @@ async function build(
   return { tree, record, image, compiled: compiled.map(([, object]) => object) };
 }
 
-/** The miniature's makefile leaves no list of what an object is made of, as kbuild does. */
-const likeKbuilds = <T extends object>(record: T) => ({ ...record, tools: [], objects: [] });
-
 describe('what another tree has made', () => {
   it('is built upon: only what differs is compiled, to the bytes of a clean build', async () => {
     if (sandbox.kind === 'none') return;
@@ -74,15 +72,16 @@ describe('what another tree has made', () => {
     expect(theirs.compiled.length).toBeGreaterThan(5);
     const packed = join(directory, 'packed');
     expect(await packProducts(theirs.tree.directory, packed, signal)).toBe(true);
-    const foreign = { commit: ids.get('theirs')!, record: likeKbuilds(theirs.record) };
+    const foreign = { commit: ids.get('theirs')!, record: theirs.record };
     const ours = await build('ours', 'ours', async (tree) => {
       expect(tree.isEmpty).toBe(true);
       await tree.adopt(foreign, () => unpackProducts(packed, tree.directory, sandbox, signal), signal);
     });
     expect(ours.compiled).toEqual(['kernel/sysctl.o']);
     expect(ours.image).toBe((await build('clean', 'ours')).image);
-    // What was read there counts as read here.
+    // What was read there counts as read here, and what differs alone does not.
     expect(ours.record.files).toEqual(theirs.record.files);
+    expect(ours.record.files).not.toContain('Documentation/notes.txt');
     // The files of the commit are as git has them, and git knows it.
     const status = ['status', '--porcelain', '--untracked-files=no'];
     expect(await new Git(ours.tree.directory).text(status)).toBe('');

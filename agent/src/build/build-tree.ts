@@ -1,4 +1,4 @@
-import { lutimes, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { lstat, lutimes, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { decodeBuildRecord, encodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
@@ -182,11 +182,16 @@ export class BuildTree {
     const seen = changes.filter(({ status, path }) => status !== 'D' && !unseen.has(path));
     this.#retimed = seen.map(({ path }) => path);
     const now = Date.now() / 1000 + 0.001;
-    for (const path of this.#retimed) await lutimes(join(this.directory, path), now, now);
+    for (const name of this.#retimed) {
+      const path = join(this.directory, name);
+      // Whether it was read stays to be seen.
+      await lutimes(path, (await lstat(path)).atime, now);
+    }
     this.#record = record;
-    // What it consumed, it has read.
-    const reads = { files: record.files, directories: record.directories };
-    await this.#keep({ ...this.#state!, reads });
+    // It has read that; what an object is made of stands beside the object.
+    const read = [...record.makefiles, ...record.kconfig, ...record.tools, ...(record.texts ?? [])];
+    const files = [...new Set(read)].map((index) => record.files[index]!);
+    await this.#keep({ ...this.#state!, reads: { files, directories: record.directories } });
   }
 
   /** What differs from another commit, and what of it no compiler sees by the configuration that is here. */
