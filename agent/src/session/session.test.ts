@@ -1,13 +1,15 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import {
+  BuildResult,
   Capabilities,
   Task,
+  WarmTree,
   Welcome,
   type AgentMessage,
   type CoordinatorMessage,
 } from '@kbisect/shared/gen/kbisect/v1/session';
-import { Session, type TaskEnd } from './session.js';
+import { Session, type Report, type TaskEnd } from './session.js';
 
 type Said = NonNullable<AgentMessage['kind']>;
 
@@ -46,12 +48,19 @@ function conversation(told: readonly NonNullable<CoordinatorMessage['kind']>[]) 
       await new Promise((resolve) => over.signal.addEventListener('abort', resolve));
     },
   };
+  const trees: WarmTree[] = [];
+  let report: Report | undefined;
   const worker = {
-    work: (task: Task) => {
+    work: (task: Task, _gitUrl: string, to: Report) => {
       worked.push(task);
+      report = to;
       return new Promise<TaskEnd>((resolve) => (end = resolve));
     },
-    trees: () => [],
+    trees: () => [...trees],
+  };
+  const built = (tree: WarmTree) => {
+    trees.push(tree);
+    report?.result({ $case: 'build', value: BuildResult.fromPartial({ commit: tree.commit }) });
   };
   const session = new Session(() => line, IDENTITY, worker, clock, pino({ level: 'silent' }));
   const served = session.serve(over.signal);
@@ -59,7 +68,7 @@ function conversation(told: readonly NonNullable<CoordinatorMessage['kind']>[]) 
     over.abort();
     await served;
   };
-  return { said, worked, close, heartbeat: () => pass(), finish: (how: TaskEnd) => end(how) };
+  return { said, worked, close, built, heartbeat: () => pass(), finish: (how: TaskEnd) => end(how) };
 }
 
 const WELCOME = { $case: 'welcome' as const, value: Welcome.fromPartial({ heartbeatSeconds: 1 }) };
@@ -82,6 +91,17 @@ describe('a session', () => {
     heartbeat();
     await expect.poll(ends).toHaveLength(2);
     expect(ends()[0]).toEqual(ends()[1]);
+    await close();
+  });
+
+  it('says which trees there are before it says what was built', async () => {
+    const { said, worked, built, close } = conversation([WELCOME, OFFER]);
+    await expect.poll(() => worked).toHaveLength(1);
+    const tree = WarmTree.fromPartial({ commit: 'c', recipe: 'r' });
+    built(tree);
+    const [before, result] = said.slice(-2);
+    expect(result?.$case).toBe('build');
+    expect(before).toMatchObject({ $case: 'heartbeat', value: { trees: [tree] } });
     await close();
   });
 });

@@ -155,13 +155,17 @@ export class Session {
   /** Tells the coordinator, again and again, what is worked on, and what it has not acknowledged. */
   async #heartbeats(everyMs: number, until: AbortSignal): Promise<void> {
     while (!until.aborted) {
-      this.#send({
-        $case: 'heartbeat',
-        value: { leases: this.#outbox.leases(), trees: this.worker.trees() },
-      });
+      this.#heartbeat();
       for (const message of this.#outbox.unacknowledged()) this.#send(message);
       await this.clock.sleep(everyMs, until).catch(() => undefined);
     }
+  }
+
+  #heartbeat(): void {
+    this.#send({
+      $case: 'heartbeat',
+      value: { leases: this.#outbox.leases(), trees: this.worker.trees() },
+    });
   }
 
   #offered(offer: Offer): void {
@@ -211,6 +215,8 @@ export class Session {
   }
 
   #result(lease: LeaseRef, result: Result): void {
+    // The next offer follows upon a build's result at once: what it costs depends on where the trees are now.
+    if (result.$case === 'build') this.#heartbeat();
     const message = this.#outbox.add(lease, result);
     if (message) this.#send(message);
   }

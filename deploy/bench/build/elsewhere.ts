@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { ACTIONS, HASH_BYTES } from '@kbisect/shared/cache/disk-action-cache';
 import { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import { killGroup, startProcess } from '@kbisect/shared/process';
@@ -12,6 +12,7 @@ import type { Question } from './question.js';
 export interface Elsewhere {
   readonly name: string;
   readonly workdir: string;
+  /** Whether it uses what the farm's other agents have compiled. */
   readonly ccache: boolean;
   /** It stops after so many builds. */
   readonly builds: number;
@@ -31,7 +32,8 @@ export async function buildElsewhere(
   await mkdir(workdir, { recursive: true });
   const remark = join(workdir, `${name}.config`);
   await writeFile(remark, `# ${name}, built ${new Date().toISOString()}\n`);
-  await forgetImages(join(state, 'cache', ACTIONS));
+  // Without a ccache, what others have made in their trees is not used either.
+  await forget(join(state, 'cache', ACTIONS), ccache ? ['image'] : ['image', 'products']);
   const farm = await Farm.coordinator(state, say);
   const path = ccache ? process.env['PATH'] : await pathWithoutCcache(join(workdir, 'bin'));
   const command = kbisect([
@@ -64,12 +66,12 @@ export async function buildElsewhere(
   }
 }
 
-/** Removes the results of builds from a coordinator's actions; what ccache has put there stays. */
-async function forgetImages(actions: string): Promise<void> {
+/** Removes the results with such files from a coordinator's actions; what ccache has put there stays. */
+async function forget(actions: string, names: readonly string[]): Promise<void> {
   for (const name of await readdir(actions)) {
     const path = join(actions, name);
     const result = ActionResult.decode((await readFile(path)).subarray(HASH_BYTES));
-    if (result.outputFiles.some(({ path }) => path === 'image')) await rm(path);
+    if (result.outputFiles.some(({ path }) => names.includes(basename(path)))) await rm(path);
   }
 }
 
