@@ -2,7 +2,7 @@ import { lstat, lutimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
 import { Git } from '@kbisect/shared/git';
-import { commandFailed, run, runText } from '@kbisect/shared/process';
+import { commandFailed, run } from '@kbisect/shared/process';
 import { contained, type Sandbox } from './sandbox.js';
 
 /** Bytes that products may have; those of a kernel with all its drivers and debug information are not worth their way. */
@@ -16,14 +16,14 @@ tar --extract --file=- --skip-old-files --no-same-owner`;
 
 /**
  * Packs what builds have made in a tree, all that is not of its commit, into one file.
- * @returns false when that is too much
+ * @returns false when that is too much, or cannot be done here
  */
 export async function packProducts(tree: string, path: string, signal: AbortSignal): Promise<boolean> {
   const names = await untracked(tree, signal);
   const sizes = await Promise.all(names.map(async (name) => (await lstat(join(tree, name))).size));
   if (sizes.reduce((total, size) => total + size, 0) > MAX_BYTES) return false;
   const list = ['--null', '--verbatim-files-from', '--no-recursion', '--files-from=-'];
-  await runText({
+  const done = await run({
     program: 'tar',
     // The plain format knows whole seconds only; make goes by less.
     args: ['--create', '--zstd', '--format=posix', '--sparse', `--file=${path}`, ...list],
@@ -31,7 +31,7 @@ export async function packProducts(tree: string, path: string, signal: AbortSign
     input: names.map((name) => `${name}\0`).join(''),
     signal,
   });
-  return true;
+  return done.status === 0;
 }
 
 /**

@@ -83,14 +83,20 @@ export async function buildImage(
   let [began, seconds] = [0, 0];
   let asked: readonly string[] = [];
   const configPath = join(tree.directory, '.config');
-  const built = await tree.build(async (): Promise<Built> => {
-    report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
+  /** Gives what is wrong, if anything is. */
+  const configured = async (): Promise<Built | undefined> => {
     try {
       ({ asked } = await configure({ ...order, bench, signal }));
+      return undefined;
     } catch (error) {
       if (error instanceof UnconfigurableError) return failed(error.message, error.log);
       throw error;
     }
+  };
+  const built = await tree.build(async (): Promise<Built> => {
+    report.progress(Progress_Phase.PHASE_CONFIGURE, 0);
+    const wrong = await configured();
+    if (wrong) return wrong;
     const { digest } = await digestOfFile(configPath);
     const known = await order.equal(digest);
     if (known) return { kind: 'equal', known };
@@ -99,7 +105,8 @@ export async function buildImage(
     if (tree.isEmpty) {
       await order.bring(tree, digest);
       const here = await digestOfFile(configPath).catch(() => undefined);
-      if (here?.digest !== digest) await configure({ ...order, bench, signal });
+      const wrongNow = here?.digest === digest ? undefined : await configured();
+      if (wrongNow) return wrongNow;
     }
     await tree.overlook(signal);
     began = Date.now();

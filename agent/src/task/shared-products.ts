@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '@kbisect/shared/digest';
 import { decodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
@@ -49,15 +49,17 @@ export class SharedProducts {
    * @param config digest of the tree's `.config`, which may be another afterwards, or gone when what the farm has is no good
    */
   async bring(tree: BuildTree, config: string, signal: AbortSignal): Promise<void> {
+    const path = join(this.slot.directory, 'products');
     try {
       const nearest = await this.#nearest(tree, config, signal);
       if (nearest === undefined) return;
-      const path = join(this.slot.directory, 'products');
       await this.slot.fetch(nearest.products, path, signal);
       await tree.adopt(nearest, () => unpackProducts(path, tree.directory, this.sandbox, signal), signal);
     } catch (error) {
       const isTheirs = error instanceof KbisectError && OF_THE_FARM.includes(error.code);
       if (!isTheirs) throw error;
+    } finally {
+      await rm(path, { force: true });
     }
   }
 
@@ -71,10 +73,14 @@ export class SharedProducts {
   ): Promise<void> {
     if (record.compiled < FAR * record.objects.length) return;
     const path = join(this.slot.directory, 'products');
-    if (!(await packProducts(tree.directory, path, signal))) return;
-    const products = await this.slot.artifacts.upload(path, signal);
-    const offered = { commit, products, record: recordBlob };
-    for (const of of [this.recipe, record.config]) await this.#add(of, offered, signal);
+    try {
+      if (!(await packProducts(tree.directory, path, signal))) return;
+      const products = await this.slot.artifacts.upload(path, signal);
+      const offered = { commit, products, record: recordBlob };
+      for (const of of [this.recipe, record.config]) await this.#add(of, offered, signal);
+    } finally {
+      await rm(path, { force: true });
+    }
   }
 
   /** Two that do so at once may lose one of the two: it is only for speed. */
