@@ -12,6 +12,8 @@ const MAX_BUILD_MS = 6 * 3600 * 1000;
 /** What a build leaves of the disk to others; a build that takes more is ended. */
 const RESERVE = 1024 ** 3;
 const LOOK_EVERY_MS = 1000;
+/** How far a build is goes to the coordinator and to all who watch: not with each line. */
+const TELL_EVERY_MS = 250;
 
 export interface BuildRequest {
   readonly bench: Workbench;
@@ -49,13 +51,17 @@ export async function buildKernel(request: BuildRequest): Promise<BuildOutcome> 
   }, LOOK_EVERY_MS);
   const progress = new BuildProgress();
   let logged = 0;
+  let told = -Infinity;
   const command = makeCommand(bench, [`-j${jobs}`, target], {
     signal: AbortSignal.any([signal, full.signal]),
     timeoutMs: MAX_BUILD_MS,
     onOutput: (chunk) => {
       logged += chunk.length;
       if (logged <= MAX_LOG) log.write(chunk);
-      onProgress(progress.take(chunk.toString('latin1')));
+      const fraction = progress.take(chunk.toString('latin1'));
+      if (performance.now() < told + TELL_EVERY_MS) return;
+      told = performance.now();
+      onProgress(fraction);
     },
   });
   try {
