@@ -42,6 +42,7 @@ beforeAll(async () => {
     { name: 'other-value', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 2 } },
     { name: 'remark', change: { kind: 'comment', words: 'no compiler sees this' } },
     { name: 'last-value', change: { kind: 'sysctl', path: 'fs/protected_symlinks', value: 3 } },
+    { name: 'more-docs', change: { kind: 'docs', line: 'still more' } },
   ]);
   mirror = await Mirror.open(join(directory, 'mirror'));
   await mirror.git.text(['fetch', '--quiet', origin, 'main:refs/kbisect/all']);
@@ -150,6 +151,33 @@ describe('a build tree', () => {
     expect((await build(found, 'value')).outcome.kind).toBe('built');
     expect((await build(found, 'breaks')).outcome.kind).toBe('failed');
     expect(found.warm?.commit).toBe(ids.get('breaks'));
+  });
+
+  it('is not built upon by what another recipe’s build that failed has left, of which there is no record', async () => {
+    const tree = await openTree('failed');
+    await build(tree, 'first');
+    const other = { recipe: digestOf('another recipe') };
+    expect((await build(tree, 'breaks', {}, [], other)).outcome.kind).toBe('failed');
+    expect(tree.warm).toBeUndefined();
+    expect((await openTree('failed')).warm).toBeUndefined();
+  });
+
+  it('is emptied when what changes was read by a build that is not in the record', async () => {
+    const before = await openTree('read');
+    await build(before, 'last-value');
+    const source = { commit: ids.get('more-docs')!, fixups: [], recipe, family };
+    const path = `${before.directory}.state`;
+    const upon = async (read: string[]) => {
+      const state = JSON.parse(await readFile(path, 'utf8')) as { reads: { files: string[] } };
+      state.reads.files.push(...read);
+      await writeFile(path, JSON.stringify({ ...state, building: false }));
+      const tree = await openTree('read');
+      await tree.checkout(source, signal);
+      return !tree.isEmpty;
+    };
+    expect(await upon([])).toBe(true);
+    await build(await openTree('read'), 'last-value');
+    expect(await upon(['Documentation/notes.txt'])).toBe(false);
   });
 
   it('has fix-ups picked on top of the commit, and names the files where one does not apply', async () => {

@@ -134,9 +134,11 @@ export class BuildTree {
       : new Map();
     await this.worktree.checkout(commit, signal);
     const head = await this.#cherryPick(commit, fixups, signal);
-    const usable =
-      warm && filesOutOfMakesSight(this.#record!, await this.#changes(before!.head, head)).length === 0;
-    if (!usable) await this.worktree.clean(signal);
+    const usable = warm && !this.#isOutOfMakesSight(await this.#changes(before!.head, head));
+    if (!usable) {
+      await this.worktree.clean(signal);
+      if (before?.recipe !== recipe) await this.#forgetRecord();
+    }
     this.#retimed = [];
     this.#replaced = usable ? { head: before!.head, times } : undefined;
     const reads = usable ? before!.reads : { files: [], directories: [] };
@@ -264,6 +266,21 @@ export class BuildTree {
     for (const path of [`${this.directory}.state`, `${this.directory}.record`, this.directory]) {
       await rm(path, { recursive: true, force: true });
     }
+  }
+
+  /** Whether a change may change what is built though make would not notice. */
+  #isOutOfMakesSight(changes: readonly Changed[]): boolean {
+    if (filesOutOfMakesSight(this.#record!, changes).length > 0) return true;
+    // A build that failed has left objects, and no record of what they are made of.
+    const recorded = new Set(this.#record!.files);
+    const unrecorded = new Set(this.#state!.reads.files.filter((path) => !recorded.has(path)));
+    return changes.some(({ path }) => unrecorded.has(path));
+  }
+
+  /** It is of another recipe than what is built next, which may fail. */
+  async #forgetRecord(): Promise<void> {
+    this.#record = undefined;
+    await rm(`${this.directory}.record`, { force: true });
   }
 
   /** When files were changed, in seconds, whole milliseconds, never later than it was. */
