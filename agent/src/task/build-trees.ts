@@ -11,8 +11,11 @@ const MAX_TREES = 2;
 const ROOM = 8 * 1024 ** 3;
 /** Bytes that a build may come to need; below them what is only kept for its warmth gives way. */
 const NEED = 4 * 1024 ** 3;
-/** A build that compiles more than this share of the objects leaves the other tree for what is near it. */
-const FAR = 0.3;
+/**
+ * A build that compiles more than this share of the objects is far: it leaves the other tree for what is near that, and the
+ * farm is given what it made.
+ */
+export const FAR = 0.3;
 
 /** A slot's build trees. */
 export class BuildTrees {

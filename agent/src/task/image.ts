@@ -1,10 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '@kbisect/shared/digest';
-import {
-  OutputFile,
-  type ActionResult,
-} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import type { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BlobRef, BootTest } from '@kbisect/shared/gen/kbisect/v1/job';
 import { Progress_Phase, type Task } from '@kbisect/shared/gen/kbisect/v1/session';
 import { commitId } from '@kbisect/shared/ids';
@@ -21,6 +18,7 @@ import { fixupsFor } from './fixups.js';
 import type { BuiltModule } from './guest-parts.js';
 import type { CachedFile } from './initramfs.js';
 import { fetchKnownImage, type KnownImage } from './known-image.js';
+import { blobOf, outputFile } from './output-file.js';
 import { SameConfig } from './same-config.js';
 import { SharedProducts } from './shared-products.js';
 import type { Slot } from './slot.js';
@@ -130,7 +128,7 @@ export async function buildOrFetchImage(
   report.progress(Progress_Phase.PHASE_UPLOAD, 0);
   const upload = (path: string) => slot.artifacts.upload(path, signal);
   const log = await upload(join(slot.directory, 'build.log'));
-  const outputs = [output('build.log', log)];
+  const outputs = [outputFile('build.log', log)];
   let image: CachedFile | undefined;
   let record: BlobRef | undefined;
   let symbols: BlobRef | undefined;
@@ -144,16 +142,16 @@ export async function buildOrFetchImage(
       record = await upload(built.consumed.path);
       await shared?.offer(tree, commit, built.consumed.record, record, signal);
     }
-    outputs.push(output('image', image.blob));
+    outputs.push(outputFile('image', image.blob));
     config = await upload(join(built.tree, '.config'));
-    outputs.push(output('.config', config));
+    outputs.push(outputFile('.config', config));
     symbols = await upload(join(built.tree, 'System.map'));
-    outputs.push(output('System.map', symbols));
+    outputs.push(outputFile('System.map', symbols));
     for (const name of modules) {
       builtModules.push({ name, path: join(built.tree, name) });
-      outputs.push(output(name, await upload(join(built.tree, name))));
+      outputs.push(outputFile(name, await upload(join(built.tree, name))));
     }
-    if (record) outputs.push(output('record', record));
+    if (record) outputs.push(outputFile('record', record));
   }
   const failure = built.kind === 'failed' ? built.failure : '';
   const failureSignature = built.kind === 'failed' ? built.signature : undefined;
@@ -237,13 +235,4 @@ async function readConfigs({ settings }: Task, test: BootTest, slot: Slot, signa
 
 function secondsSince(started: number): number {
   return (performance.now() - started) / 1000;
-}
-
-function output(path: string, blob: BlobRef): OutputFile {
-  return OutputFile.create({ path, digest: { hash: blob.digest, sizeBytes: blob.size } });
-}
-
-function blobOf(result: ActionResult, path: string): BlobRef | undefined {
-  const found = result.outputFiles.find((file) => file.path === path)?.digest;
-  return found && { digest: found.hash, size: found.sizeBytes };
 }

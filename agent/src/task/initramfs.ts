@@ -1,7 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { KbisectError } from '@kbisect/shared/errors';
-import { OutputFile } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import {
   Reproducer_Kind,
   type BlobRef,
@@ -11,6 +10,7 @@ import {
 } from '@kbisect/shared/gen/kbisect/v1/job';
 import type { Arch } from '../boot/arch.js';
 import { packAction, packInitramfs, type Packing, type ReproducerKind } from '../initramfs/pack.js';
+import { blobOf, outputFile } from './output-file.js';
 import type { Slot } from './slot.js';
 
 /** A file on this machine and its name in the cache. */
@@ -36,11 +36,11 @@ export async function packOrFetchInitramfs(
   const action = await packAction(arch, packing);
   const path = join(slot.directory, 'initramfs');
 
-  const known = (await slot.artifacts.actionResult(action, signal))?.outputFiles[0]?.digest;
+  const result = await slot.artifacts.actionResult(action, signal);
+  const known = result && blobOf(result, 'initramfs');
   if (known) {
-    const blob = { digest: known.hash, size: known.sizeBytes };
-    await slot.fetch(blob, path, signal);
-    return { path, blob };
+    await slot.fetch(known, path, signal);
+    return { path, blob: known };
   }
   const directory = join(slot.directory, 'reproducer');
   const system = join(slot.directory, 'system');
@@ -55,8 +55,7 @@ export async function packOrFetchInitramfs(
     if (initramfs) await rm(initramfs, { force: true });
   }
   const blob = await slot.artifacts.upload(path, signal);
-  const digest = { hash: blob.digest, sizeBytes: blob.size };
-  const outputFiles = [OutputFile.create({ path: 'initramfs', digest })];
+  const outputFiles = [outputFile('initramfs', blob)];
   await slot.artifacts.recordAction(action, { outputFiles, exitCode: 0, stderrRaw: Buffer.alloc(0) }, signal);
   return { path, blob };
 }

@@ -3,22 +3,19 @@ import { join } from 'node:path';
 import type { Digest } from '@kbisect/shared/digest';
 import { decodeBuildRecord, type BuildRecord } from '@kbisect/shared/build-record';
 import { KbisectError } from '@kbisect/shared/errors';
-import {
-  OutputFile,
-  type ActionResult,
-} from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
+import type { ActionResult } from '@kbisect/shared/gen/build/bazel/remote/execution/v2/remote_execution';
 import type { BlobRef } from '@kbisect/shared/gen/kbisect/v1/job';
 import { commitId, type CommitId } from '@kbisect/shared/ids';
 import type { BuildTree, Foreign } from '../build/build-tree.js';
 import { packProducts, unpackProducts } from '../build/products.js';
 import { productsAction, type Recipe } from '../build/recipe.js';
 import type { Sandbox } from '../build/sandbox.js';
+import { FAR } from './build-trees.js';
+import { blobOf, outputFile } from './output-file.js';
 import type { Slot } from './slot.js';
 
 /** Of one recipe or configuration, the last ones; a bisection has two ends and a middle. */
 const MAX_TREES = 3;
-/** A build that compiled more than this share of its objects is far from all that the farm has. */
-const FAR = 0.3;
 
 /** Why what the farm has may be of no use: it has gone, is no good, or is of a history that nobody has any more. */
 const OF_THE_FARM = ['not-found', 'data-loss', 'unavailable'];
@@ -89,8 +86,8 @@ export class SharedProducts {
     const outputFiles = [...others, offered]
       .slice(-MAX_TREES)
       .flatMap(({ commit, products, record }) => [
-        output(`${commit}/products`, products),
-        output(`${commit}/record`, record),
+        outputFile(`${commit}/products`, products),
+        outputFile(`${commit}/record`, record),
       ]);
     const result = { outputFiles, exitCode: 0, stderrRaw: Buffer.alloc(0) };
     await this.slot.artifacts.recordAction(productsAction(this.made, of), result, signal);
@@ -123,19 +120,13 @@ export class SharedProducts {
 }
 
 /** @throws KbisectError `data-loss` when an entry is not as `offer` makes it */
-function sharedOf({ outputFiles }: ActionResult): Shared[] {
-  const blobs = new Map(outputFiles.map(({ path, digest }) => [path, digest]));
-  return outputFiles.flatMap(({ path }) => {
+function sharedOf(result: ActionResult): Shared[] {
+  return result.outputFiles.flatMap(({ path }) => {
     const [name = '', what] = path.split('/');
     if (what !== 'products') return [];
-    const [products, record] = [blobs.get(path), blobs.get(`${name}/record`)];
+    const [products, record] = [blobOf(result, path), blobOf(result, `${name}/record`)];
     if (!products || !record || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(name))
       throw new KbisectError('data-loss', `${path}: not what an agent offers`);
-    const ref = ({ hash, sizeBytes }: typeof products): BlobRef => ({ digest: hash, size: sizeBytes });
-    return [{ commit: commitId(name), products: ref(products), record: ref(record) }];
+    return [{ commit: commitId(name), products, record }];
   });
-}
-
-function output(path: string, blob: BlobRef): OutputFile {
-  return OutputFile.create({ path, digest: { hash: blob.digest, sizeBytes: blob.size } });
 }
